@@ -15,7 +15,7 @@ class ApiError(Exception):
         self.details = details
 
 
-class NotEmulated(ApiError):
+class NotEmulated(ApiError):  # noqa: N818 - reads as the answer it is
     """A route or a field that the platform has and the harness has not: answered as 501, never guessed."""
 
     def __init__(self, what: str) -> None:

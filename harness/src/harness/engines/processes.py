@@ -3,6 +3,7 @@
 Each gets a process group of its own and the read end of the lifeline (see `harness_guest.lifeline`), so none outlives the harness.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -62,10 +63,8 @@ def end(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> int:
     """End the process group of `process`, politely and then for good, and return its exit status."""
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(grace)
-        except subprocess.TimeoutExpired:
-            pass
     _signal(process.pid, signal.SIGKILL)  # whatever it left behind in its group
     return process.wait()
 
@@ -81,7 +80,5 @@ def python() -> str:
 
 
 def _signal(group: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass

@@ -1,0 +1,59 @@
+"""Every check of this repository, by name. `nox` runs them all but `dry_run`; `nox -s unit -- -k gate` runs one thing.
+
+The sessions use the environment that `uv sync --all-packages` made (`./run` does it): one resolution for tests, types and the dry run.
+"""
+
+import sys
+
+import nox
+
+nox.options.sessions = ["lint", "types", "imports", "unit", "property", "integration"]
+nox.options.error_on_external_run = False
+nox.options.reuse_existing_virtualenvs = True
+
+PYTHON = sys.executable
+TYPED = ["harness", "harness_guest", "dbruntime", "dry_run", "taxi_fare_features", "taxi_fare_training", "serving_client", "monitoring_unpacker"]
+NO_ENGINE = "not engine and not platform"
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Style and formatting."""
+    session.run(PYTHON, "-m", "ruff", "check", ".")
+    session.run(PYTHON, "-m", "ruff", "format", "--check", ".")
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Strict types, of sources."""
+    session.run(PYTHON, "-m", "mypy", *[word for package in TYPED for word in ("-p", package)])
+
+
+@nox.session(venv_backend="none")
+def imports(session: nox.Session) -> None:
+    """Who may import whom."""
+    session.run(PYTHON, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")
+
+
+@nox.session(venv_backend="none")
+def unit(session: nox.Session) -> None:
+    """Tests that start no engine and draw no examples; seconds."""
+    session.run(PYTHON, "-m", "pytest", "-q", "-m", f"{NO_ENGINE} and not property", *session.posargs)
+
+
+@nox.session(venv_backend="none", name="property")
+def properties(session: nox.Session) -> None:
+    """Laws, checked by Hypothesis, that need no engine."""
+    session.run(PYTHON, "-m", "pytest", "-q", "-m", f"{NO_ENGINE} and property", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def integration(session: nox.Session) -> None:
+    """Tests on real parts: Spark, MLflow, served models, jobs, and the dry run with a small grid."""
+    session.run(PYTHON, "-m", "pytest", "-q", "-m", "engine or platform", "--durations=15", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def dry_run(session: nox.Session) -> None:
+    """The whole workflow with the full grid; arguments go to `dry-run`."""
+    session.run(PYTHON, "-m", "dry_run", *session.posargs)
