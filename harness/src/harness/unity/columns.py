@@ -1,0 +1,94 @@
+"""Delta's schema as the platform's columns. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from harness.unity.model import ColumnInfo
+
+# Delta's primitive type -> (type_name of the API, text of Spark SQL).
+_PRIMITIVES = {
+    "string": ("STRING", "string"),
+    "long": ("LONG", "bigint"),
+    "integer": ("INT", "int"),
+    "short": ("SHORT", "smallint"),
+    "byte": ("BYTE", "tinyint"),
+    "float": ("FLOAT", "float"),
+    "double": ("DOUBLE", "double"),
+    "boolean": ("BOOLEAN", "boolean"),
+    "binary": ("BINARY", "binary"),
+    "date": ("DATE", "date"),
+    "timestamp": ("TIMESTAMP", "timestamp"),
+    "timestamp_ntz": ("TIMESTAMP_NTZ", "timestamp_ntz"),
+    "variant": ("VARIANT", "variant"),
+}
+
+DeltaType = str | dict[str, object]
+
+
+class Field(msgspec.Struct):
+    """One field of a Delta schema."""
+
+    name: str
+    type: DeltaType
+    nullable: bool = True
+    metadata: dict[str, object] = {}
+
+
+class _Struct(msgspec.Struct):
+    fields: list[Field]
+
+
+class _Array(msgspec.Struct, rename="camel"):
+    element_type: DeltaType
+
+
+class _Map(msgspec.Struct, rename="camel"):
+    key_type: DeltaType
+    value_type: DeltaType
+
+
+def columns(schema_json: str, partition_columns: Sequence[str]) -> list[ColumnInfo]:
+    """Return the columns of a table from its Delta schema, in order."""
+    partitions = {name: index for index, name in enumerate(partition_columns)}
+    fields = msgspec.json.decode(schema_json, type=_Struct).fields
+    return [_column(position, each, partitions) for position, each in enumerate(fields)]
+
+
+def type_text(delta: DeltaType) -> str:
+    """Return the SQL text of a Delta type.
+
+    >>> type_text({"type": "array", "elementType": "long", "containsNull": True})
+    'array<bigint>'
+    """
+    if isinstance(delta, str):
+        return _PRIMITIVES[delta][1] if delta in _PRIMITIVES else delta
+    match delta["type"]:
+        case "array":
+            return f"array<{type_text(msgspec.convert(delta, _Array).element_type)}>"
+        case "map":
+            of = msgspec.convert(delta, _Map)
+            return f"map<{type_text(of.key_type)},{type_text(of.value_type)}>"
+    return "struct<" + ",".join(f"{each.name}:{type_text(each.type)}" for each in msgspec.convert(delta, _Struct).fields) + ">"
+
+
+def type_name(delta: DeltaType) -> str:
+    """Return the API's `type_name` of a Delta type."""
+    if isinstance(delta, str):
+        return "DECIMAL" if delta.startswith("decimal") else _PRIMITIVES[delta][0]
+    return str(delta["type"]).upper()
+
+
+def _column(position: int, each: Field, partitions: Mapping[str, int]) -> ColumnInfo:
+    comment = each.metadata.get("comment")
+    return ColumnInfo(
+        name=each.name,
+        type_text=type_text(each.type),
+        type_json=json.dumps(msgspec.to_builtins(each)),
+        type_name=type_name(each.type),
+        position=position,
+        nullable=each.nullable,
+        comment=comment if isinstance(comment, str) else None,
+        partition_index=partitions.get(each.name),
+    )

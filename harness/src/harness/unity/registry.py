@@ -1,0 +1,184 @@
+"""The model registry of Unity Catalog: one store behind both of its dialects."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from harness.clock import Clock, millis
+from harness.errors import ApiError
+from harness.ids import Ids
+from harness.state import Documents, Store
+from harness.unity import registry_model as rules
+from harness.unity.folders import Folders, remove
+from harness.unity.registry_model import ModelVersion, RegisteredModel, version_key
+
+MODEL_FILE = "MLmodel"
+_NO_TAGS: Mapping[str, str] = {}
+
+
+class ModelRegistry:
+    """Models, versions, aliases and tags. A version is PENDING_REGISTRATION until its files are there and it is finalized."""
+
+    def __init__(self, *, root: Path, folders: Folders, clock: Clock, ids: Ids, store: Store) -> None:
+        self._root = root
+        self._folders = folders
+        self._clock = clock
+        self._ids = ids
+        self._models = Documents(store, "registered_model", RegisteredModel)
+        self._versions = Documents(store, "model_version", ModelVersion)
+
+    def create(self, name: str, *, user: str, description: str = "", tags: Mapping[str, str] = _NO_TAGS) -> RegisteredModel:
+        """Make a model in a schema that exists."""
+        full = rules.model_name(name)
+        self._folders.schema(full.catalog, full.schema)
+        with self._models.transaction():
+            if self._models.get(str(full)) is not None:
+                raise ApiError(409, "RESOURCE_ALREADY_EXISTS", f"Registered Model '{full}' already exists.")
+            now = self._now()
+            made = RegisteredModel(str(full), self._ids.uuid(), user, now, now, description, dict(tags))
+            return self._models.put(made.name, made)
+
+    def get(self, name: str) -> RegisteredModel:
+        """Return a model, or raise the registry's 404."""
+        full = rules.model_name(name)
+        found = self._models.get(str(full))
+        if found is None:
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Registered Model '{full}' does not exist.")
+        return found
+
+    def models(self, catalog: str = "", schema: str = "") -> list[RegisteredModel]:
+        """Return the models of the registry, of one catalog, or of one schema."""
+        return self._models.list("".join(f"{part}." for part in (catalog, schema) if part))
+
+    def describe(self, name: str, description: str) -> RegisteredModel:
+        """Change the description of a model."""
+        with self._models.transaction():
+            return self._put(replace(self.get(name), description=description))
+
+    def delete(self, name: str) -> None:
+        """Remove a model, its versions and their files."""
+        with self._models.transaction():
+            found = self.get(name)
+            for version in self.versions(name):
+                self._versions.delete(version_key(version.name, version.version))
+            self._models.delete(found.name)
+        remove(self._root.joinpath(*found.name.split(".")))
+
+    def set_tag(self, name: str, key: str, value: str) -> RegisteredModel:
+        """Set one tag of a model."""
+        with self._models.transaction():
+            found = self.get(name)
+            return self._put(replace(found, tags={**found.tags, key: value}))
+
+    def delete_tag(self, name: str, key: str) -> RegisteredModel:
+        """Remove one tag of a model, if it has it."""
+        with self._models.transaction():
+            found = self.get(name)
+            return self._put(replace(found, tags={k: v for k, v in found.tags.items() if k != key}))
+
+    def set_alias(self, name: str, alias: str, version: str) -> RegisteredModel:
+        """Point an alias at a version that exists, wherever it pointed before."""
+        # Assumption: aliases are kept as written and told apart by case, as the open-source registry does.
+        with self._models.transaction():
+            found = self.get(name)
+            target = self.version(name, version)
+            return self._put(replace(found, aliases={**found.aliases, rules.check_alias(alias): target.version}))
+
+    def delete_alias(self, name: str, alias: str) -> RegisteredModel:
+        """Remove an alias, if the model has it."""
+        with self._models.transaction():
+            found = self.get(name)
+            return self._put(replace(found, aliases={a: v for a, v in found.aliases.items() if a != alias}))
+
+    def by_alias(self, name: str, alias: str) -> ModelVersion:
+        """Return the version an alias points at, or raise the registry's 404."""
+        found = self.get(name)
+        if alias not in found.aliases:
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Alias '{alias}' does not exist for registered model '{found.name}'.")
+        return self.version(name, found.aliases[alias])
+
+    def create_version(self, asked: ModelVersion) -> ModelVersion:
+        """Make the next version of a model; number, ids and times of `asked` are filled in here."""
+        with self._models.transaction():
+            found = self.get(asked.name)
+            number, now = found.last_version + 1, self._now()
+            self._put(replace(found, last_version=number))
+            made = replace(
+                asked,
+                name=found.name,
+                version=str(number),
+                version_id=self._ids.uuid(),
+                creation_timestamp=now,
+                last_updated_timestamp=now,
+                status="PENDING_REGISTRATION",
+            )
+            self._files(made).mkdir(parents=True, exist_ok=True)
+            return self._versions.put(version_key(made.name, made.version), made)
+
+    def version(self, name: str, version: str) -> ModelVersion:
+        """Return a version, or raise the registry's 404 for it or its model."""
+        model = self.get(name)
+        found = self._versions.get(version_key(model.name, version))
+        if found is None:
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Model Version (name={model.name}, version={version}) does not exist.")
+        return found
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """Return the versions of a model, oldest first."""
+        return self._versions.list(f"{self.get(name).name}/")
+
+    def search_versions(self, filter_text: str) -> list[ModelVersion]:
+        """Return the versions a filter asks for, newest version of each model first."""
+        return rules.matching(self._versions.list(), rules.version_filter(filter_text))
+
+    def finalize(self, name: str, version: str) -> ModelVersion:
+        """Make a version READY; its files must be there."""
+        with self._versions.transaction():
+            found = self.version(name, version)
+            # Assumption: the platform refuses a version without a model; READY must mean that it can be loaded.
+            if not (self._files(found) / MODEL_FILE).is_file():
+                message = f"Model Version (name={found.name}, version={found.version}) has no {MODEL_FILE}; upload it before finalizing"
+                raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
+            return self._put_version(replace(found, status="READY"))
+
+    def describe_version(self, name: str, version: str, description: str) -> ModelVersion:
+        """Change the description of a version."""
+        with self._versions.transaction():
+            return self._put_version(replace(self.version(name, version), description=description))
+
+    def set_version_tag(self, name: str, version: str, key: str, value: str) -> ModelVersion:
+        """Set one tag of a version."""
+        with self._versions.transaction():
+            found = self.version(name, version)
+            return self._put_version(replace(found, tags={**found.tags, key: value}))
+
+    def delete_version_tag(self, name: str, version: str, key: str) -> ModelVersion:
+        """Remove one tag of a version, if it has it."""
+        with self._versions.transaction():
+            found = self.version(name, version)
+            return self._put_version(replace(found, tags={k: v for k, v in found.tags.items() if k != key}))
+
+    def delete_version(self, name: str, version: str) -> None:
+        """Remove a version, its files, and the aliases that point at it."""
+        with self._models.transaction():
+            found = self.version(name, version)
+            model = self.get(name)
+            self._put(replace(model, aliases={a: v for a, v in model.aliases.items() if v != found.version}))
+            self._versions.delete(version_key(found.name, found.version))
+        remove(self._files(found))
+
+    def files(self, name: str, version: str) -> Path:
+        """Return the folder of a version that exists (ready or not), or raise the registry's 404."""
+        return self._files(self.version(name, version))
+
+    def _files(self, version: ModelVersion) -> Path:
+        return self._root.joinpath(*version.name.split("."), version.version)
+
+    def _put(self, model: RegisteredModel) -> RegisteredModel:
+        return self._models.put(model.name, replace(model, last_updated_timestamp=self._now()))
+
+    def _put_version(self, version: ModelVersion) -> ModelVersion:
+        return self._versions.put(version_key(version.name, version.version), replace(version, last_updated_timestamp=self._now()))
+
+    def _now(self) -> int:
+        return millis(self._clock.now())

@@ -1,0 +1,243 @@
+"""The registry as mlflow's `databricks-uc` client speaks to it: `/api/2.0/mlflow/unity-catalog/*`.
+
+Wire shapes: mlflow's `databricks_uc_registry_messages.proto`, version 3.17.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TypeVar
+
+import msgspec
+
+from harness.errors import ApiError, NotEmulated
+from harness.http import AnyRoute, Call, Route
+from harness.unity.registry import ModelRegistry
+from harness.unity.registry_model import ModelVersion, RegisteredModel
+
+_DOC = "https://mlflow.org/docs/latest/ml/model-registry/ (registry URI databricks-uc)"
+_PREFIX = "/api/2.0/mlflow/unity-catalog"
+_FOREVER = 4102444800000  # 2100-01-01: credentials of DEFAULT_STORAGE carry no secret that could expire
+_T = TypeVar("_T")
+
+
+class _Tag(msgspec.Struct):
+    key: str
+    value: str = ""
+
+
+class _Asked(msgspec.Struct):
+    """Any request of this dialect; what a route does not use is absent."""
+
+    name: str
+    new_name: str = ""
+    version: str = ""
+    alias: str = ""
+    key: str = ""
+    value: str = ""
+    description: str | None = None
+    tags: list[_Tag] = []
+    source: str = ""
+    run_id: str = ""
+    run_tracking_server_id: str = ""
+    model_id: str = ""
+
+
+def registry_routes(registry: ModelRegistry) -> list[AnyRoute]:
+    """Return the routes of the dialect that mlflow speaks by default."""
+    return [*_model_routes(registry), *_version_routes(registry), *_alias_and_tag_routes(registry), *_artifact_routes(registry)]
+
+
+def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
+    def create(call: Call) -> object:
+        asked = call.json(_Asked)
+        made = registry.create(asked.name, user=call.user, description=asked.description or "", tags=_tags(asked))
+        return {"registered_model": render_model(made)}
+
+    def get(call: Call) -> object:
+        return {"registered_model": render_model(registry.get(call.require("name")))}
+
+    def update(call: Call) -> object:
+        asked = call.json(_Asked)
+        if asked.new_name and asked.new_name != asked.name:
+            raise NotEmulated(f"PATCH {_PREFIX}/registered-models/update with new_name")
+        return {"registered_model": render_model(registry.describe(asked.name, asked.description or ""))}
+
+    def delete(call: Call) -> object:
+        registry.delete(call.json(_Asked).name)
+        return {}
+
+    def search(call: Call) -> object:
+        shown, token = _page(call, registry.models(), 100)
+        return {"registered_models": [render_model(each, searched=True) for each in shown], **token}
+
+    base = f"{_PREFIX}/registered-models"
+    return [
+        Route("POST", f"{base}/create", create, _DOC),
+        Route("GET", f"{base}/get", get, _DOC),
+        Route("PATCH", f"{base}/update", update, _DOC),
+        Route("DELETE", f"{base}/delete", delete, _DOC),
+        Route("GET", f"{base}/search", search, _DOC),
+    ]
+
+
+def _version_routes(registry: ModelRegistry) -> list[AnyRoute]:
+    def render(version: ModelVersion) -> dict[str, object]:
+        return {"model_version": render_version(version, registry.get(version.name))}
+
+    def create(call: Call) -> object:
+        asked = call.json(_Asked)
+        return render(registry.create_version(_new_version(asked, call.user)))
+
+    def get(call: Call) -> object:
+        return render(registry.version(call.require("name"), call.require("version")))
+
+    def update(call: Call) -> object:
+        asked = call.json(_Asked)
+        return render(registry.describe_version(asked.name, asked.version, asked.description or ""))
+
+    def delete(call: Call) -> object:
+        asked = call.json(_Asked)
+        registry.delete_version(asked.name, asked.version)
+        return {}
+
+    def finalize(call: Call) -> object:
+        asked = call.json(_Asked)
+        return render(registry.finalize(asked.name, asked.version))
+
+    def search(call: Call) -> object:
+        shown, token = _page(call, registry.search_versions(call.query.get("filter", "")), 10_000)
+        return {"model_versions": [render_version(each, None) for each in shown], **token}
+
+    base = f"{_PREFIX}/model-versions"
+    return [
+        Route("POST", f"{base}/create", create, _DOC),
+        Route("GET", f"{base}/get", get, _DOC),
+        Route("PATCH", f"{base}/update", update, _DOC),
+        Route("DELETE", f"{base}/delete", delete, _DOC),
+        Route("POST", f"{base}/finalize", finalize, _DOC),
+        Route("GET", f"{base}/search", search, _DOC),
+    ]
+
+
+def _alias_and_tag_routes(registry: ModelRegistry) -> list[AnyRoute]:
+    def set_alias(call: Call) -> object:
+        asked = call.json(_Asked)
+        registry.set_alias(asked.name, asked.alias, asked.version)
+        return {}
+
+    def delete_alias(call: Call) -> object:
+        asked = call.json(_Asked)
+        registry.delete_alias(asked.name, asked.alias)
+        return {}
+
+    def get_by_alias(call: Call) -> object:
+        name = call.require("name")
+        return {"model_version": render_version(registry.by_alias(name, call.require("alias")), registry.get(name))}
+
+    def set_tag(call: Call) -> object:
+        asked = call.json(_Asked)
+        if "model-versions" in call.path:
+            registry.set_version_tag(asked.name, asked.version, asked.key, value=asked.value)
+        else:
+            registry.set_tag(asked.name, asked.key, asked.value)
+        return {}
+
+    def delete_tag(call: Call) -> object:
+        asked = call.json(_Asked)
+        if "model-versions" in call.path:
+            registry.delete_version_tag(asked.name, asked.version, asked.key)
+        else:
+            registry.delete_tag(asked.name, asked.key)
+        return {}
+
+    alias = f"{_PREFIX}/registered-models/alias"
+    kinds = ("registered-models", "model-versions")
+    return [
+        Route("POST", alias, set_alias, _DOC),
+        Route("DELETE", alias, delete_alias, _DOC),
+        Route("GET", alias, get_by_alias, _DOC),
+        *(Route("POST", f"{_PREFIX}/{kind}/set-tag", set_tag, _DOC) for kind in kinds),
+        *(Route("DELETE", f"{_PREFIX}/{kind}/delete-tag", delete_tag, _DOC) for kind in kinds),
+    ]
+
+
+def _artifact_routes(registry: ModelRegistry) -> list[AnyRoute]:
+    def files_api_is_used(_: Call) -> object:
+        return {"is_databricks_sdk_models_artifact_repository_enabled": True}
+
+    def download_uri(call: Call) -> object:
+        return {"artifact_uri": registry.version(call.require("name"), call.require("version")).storage_location}
+
+    def credentials(call: Call) -> object:
+        asked = call.json(_Asked)
+        registry.version(asked.name, asked.version)
+        return {"credentials": {"storage_mode": "DEFAULT_STORAGE", "expiration_time": _FOREVER}}
+
+    def lineage(call: Call) -> object:
+        asked = call.json(_Asked)
+        registry.version(asked.name, asked.version)  # lineage itself is not kept
+        return {}
+
+    versions = f"{_PREFIX}/model-versions"
+    probe = f"{_PREFIX}/registered-models:is-databricks-sdk-models-artifact-repository-enabled"
+    return [
+        Route("GET", probe, files_api_is_used, _DOC),
+        Route("GET", f"{versions}/get-download-uri", download_uri, _DOC),
+        Route("POST", f"{versions}/generate-temporary-credentials", credentials, _DOC),
+        Route("POST", f"{versions}/emit-lineage", lineage, _DOC),
+    ]
+
+
+def render_model(found: RegisteredModel, *, searched: bool = False) -> dict[str, object]:
+    """Return a model as JSON; search results carry no tags and aliases, as on the platform."""
+    body = asdict(found)
+    for kept in ("registered_model_id", "last_version"):
+        del body[kept]
+    if searched:
+        return {**body, "tags": [], "aliases": []}
+    aliases = [{"alias": alias, "version": version} for alias, version in found.aliases.items()]
+    return {**body, "tags": _pairs(found.tags), "aliases": aliases}
+
+
+def render_version(found: ModelVersion, model: RegisteredModel | None) -> dict[str, object]:
+    """Return a version as JSON; without its `model`, as search results are: no tags, no aliases."""
+    body = asdict(found)
+    del body["version_id"]
+    body["storage_location"] = found.storage_location
+    if model is None:
+        return {**body, "tags": [], "aliases": []}
+    aliases = [{"alias": alias, "version": version} for alias, version in model.aliases.items() if version == found.version]
+    return {**body, "tags": _pairs(found.tags), "aliases": aliases}
+
+
+def _new_version(asked: _Asked, user: str) -> ModelVersion:
+    return ModelVersion(
+        name=asked.name,
+        version="",
+        version_id="",
+        user_id=user,
+        creation_timestamp=0,
+        last_updated_timestamp=0,
+        source=asked.source,
+        run_id=asked.run_id,
+        run_tracking_server_id=asked.run_tracking_server_id,
+        description=asked.description or "",
+        model_id=asked.model_id,
+        tags=_tags(asked),
+    )
+
+
+def _tags(asked: _Asked) -> dict[str, str]:
+    return {tag.key: tag.value for tag in asked.tags}
+
+
+def _pairs(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def _page(call: Call, found: Sequence[_T], default: int) -> tuple[Sequence[_T], dict[str, str]]:
+    begin, size = call.query.get("page_token") or "0", call.query.get("max_results") or str(default)
+    if not (begin.isdecimal() and size.isdecimal()):
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", "max_results must be a number, page_token one that a page has returned")
+    end = int(begin) + (int(size) or default)
+    return found[int(begin) : end], {"next_page_token": str(end)} if end < len(found) else {}

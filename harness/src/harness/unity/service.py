@@ -1,0 +1,115 @@
+"""Unity Catalog: one object over catalogs, schemas, tables, volumes and registered models."""
+
+from pathlib import Path
+
+from harness.clock import Clock
+from harness.config import Layout
+from harness.errors import ApiError
+from harness.ids import Ids
+from harness.names import FullName, check_name
+from harness.state import Store
+from harness.unity.folders import Folders, visible
+from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
+from harness.unity.ports import CatalogCreated, TableDropped
+from harness.unity.registry import ModelRegistry
+from harness.unity.tables import Tables
+from harness.unity.volumes import VolumeCatalog
+
+
+class UnityService:
+    """Truth about tables is the folder tree; everything else is a record in the store.
+
+    `namespaces`, `tables`, `volumes` and `registry` hold the rules of each kind; the methods here cross them or serve as ports for others.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: Layout,
+        clock: Clock,
+        ids: Ids,
+        store: Store,
+        user: str,
+        on_catalog_created: CatalogCreated = lambda _: None,
+        on_table_dropped: TableDropped = lambda _: None,
+    ) -> None:
+        self._folders = Folders(layout.warehouse)
+        self.namespaces = Namespaces(
+            folders=self._folders, clock=clock, ids=ids, store=store, user=user, on_catalog_created=on_catalog_created
+        )
+        self.tables = Tables(folders=self._folders, store=store, user=user, on_table_dropped=on_table_dropped)
+        self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
+        self.registry = ModelRegistry(root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store)
+
+    def delete_schema(self, full_name: str, *, force: bool) -> None:
+        """Remove a schema; what it holds goes with it when `force`, and otherwise keeps it."""
+        found = self.namespaces.schema(*split_schema(full_name))
+        tables = self._folders.tables(found.catalog_name, found.name)
+        volumes = self.volumes.in_schema(found.catalog_name, found.name)
+        models = self.registry.models(found.catalog_name, found.name)
+        if (tables or volumes or models) and not force:
+            held = f"{len(tables)} table(s), {len(volumes)} volume(s), {len(models)} model(s)"
+            message = f"Schema '{found.full_name}' is not empty. The schema has {held}"
+            raise ApiError(400, "SCHEMA_NOT_EMPTY", message)
+        for table in tables:
+            self.tables.delete(table)
+        for volume in volumes:
+            self.volumes.delete(FullName.parse(volume.full_name, "volume"))
+        for model in models:
+            self.registry.delete(model.name)
+        self.namespaces.delete_schema(found.full_name)
+
+    def delete_catalog(self, name: str, *, force: bool) -> None:
+        """Remove a catalog; one that holds more than its empty schema `default` only when `force`."""
+        found = self.namespaces.catalog(name)
+        schemas = self.namespaces.schemas(found.name)
+        if not force and any(schema.name != DEFAULT_SCHEMA for schema in schemas):
+            raise ApiError(400, "CATALOG_NOT_EMPTY", f"Catalog '{found.name}' is not empty. The catalog has {len(schemas)} schema(s)")
+        for schema in schemas:
+            self.delete_schema(schema.full_name, force=force)
+        self.namespaces.delete_catalog(found.name)
+
+    def table_path(self, full_name: FullName) -> Path:
+        """Return the folder of a table that need not exist yet; its schema must."""
+        return self.tables.path(full_name)
+
+    def table_id(self, full_name: FullName) -> str:
+        """Return the id of a table, or raise the platform's 404."""
+        return self.tables.get(full_name).table_id
+
+    def table_by_id(self, table_id: str) -> FullName | None:
+        """Return the table that has this id now, or None."""
+        every = [(catalog.name, schema.name) for catalog in visible(self._folders.root) for schema in visible(catalog)]
+        return self.tables.by_id(table_id, every)
+
+    def schema_id(self, catalog: str, schema: str) -> str:
+        """Return the id of a schema, or raise the platform's 404."""
+        return self.namespaces.schema(catalog, schema).schema_id
+
+    def schema_by_id(self, schema_id: str) -> str | None:
+        """Return `catalog.schema` of a schema id, or None."""
+        return self.namespaces.schema_by_id(schema_id)
+
+    def volume_path(self, catalog: str, schema: str, volume: str) -> Path:
+        """Return the folder of a volume, or raise the platform's 404."""
+        names = (check_name(catalog, "catalog"), check_name(schema, "schema"), check_name(volume, "volume"))
+        return self.volumes.path(FullName(*names))
+
+    def model_path(self, catalog: str, schema: str, model: str, version: str) -> Path:
+        """Return the folder of a model version (ready or not), or raise the platform's 404."""
+        return self.registry.files(f"{catalog}.{schema}.{model}", version)
+
+    def model_files(self, name: str, version: str) -> Path:
+        """Return the folder with the `MLmodel` file of a version that is READY, or raise the platform's error."""
+        found = self.registry.version(name, version)
+        if found.status != "READY":
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Model version {found.name}/{found.version} is {found.status}, not READY")
+        return self.registry.files(name, version)
+
+    def model_version_exists(self, name: str, version: str) -> bool:
+        """Return whether the version exists and is READY."""
+        try:
+            self.model_files(name, version)
+        except ApiError:
+            return False
+        return True

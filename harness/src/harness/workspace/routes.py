@@ -1,0 +1,181 @@
+"""HTTP of the workspace: who and where one is, objects, permissions."""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from dataclasses import asdict
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness.config import WORKSPACE_ID
+from harness.errors import ApiError, NotEmulated
+from harness.http import AnyRoute, Call, RawRoute, Reply, Route, json_response
+from harness.workspace.model import Imported, Language, WorkspaceObject, imported, object_path
+from harness.workspace.multipart import parse_form
+from harness.workspace.permissions import AccessControl, PermissionsService, rendered
+from harness.workspace.service import WorkspaceService
+
+_WORKSPACE = "https://docs.databricks.com/api/workspace/workspace"
+_PERMISSIONS = "https://docs.databricks.com/api/workspace/permissions"
+_SCIM = "https://docs.databricks.com/api/workspace/currentuser/me"
+_TRUE = frozenset({"true", "1"})
+
+
+class _Path(msgspec.Struct):
+    path: str
+    recursive: bool = False
+
+
+class _Import(msgspec.Struct):
+    path: str
+    content: str = ""
+    format: str = "SOURCE"
+    language: Language | None = None
+    overwrite: bool = False
+
+
+class _Telemetry(msgspec.Struct, rename="camel"):
+    proto_logs: list[str] = msgspec.field(default_factory=list)
+    items: list[object] = msgspec.field(default_factory=list)
+
+
+def routes(service: WorkspaceService, permissions: PermissionsService) -> list[AnyRoute]:
+    """Return the workspace's routes (the Files API's are in `files_routes`)."""
+    return [*_identity_routes(), *_object_routes(service), *_permission_routes(permissions)]
+
+
+def _identity_routes() -> list[AnyRoute]:
+    async def host_metadata(request: Request) -> Response:
+        host = str(request.base_url).rstrip("/")
+        return json_response({"oidc_endpoint": f"{host}/oidc", "workspace_id": WORKSPACE_ID, "account_id": None, "cloud": "AWS"})
+
+    def me(call: Call) -> Reply:
+        body = {
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "id": WORKSPACE_ID,
+            "userName": call.user,
+            "displayName": call.user.partition("@")[0],
+            "emails": [{"value": call.user, "type": "work", "primary": True}],
+            "active": True,
+            "groups": [{"display": "users", "value": "1", "type": "direct"}],
+        }
+        return Reply(body, headers={"x-databricks-org-id": WORKSPACE_ID})
+
+    def telemetry(call: Call) -> object:
+        asked = call.json(_Telemetry)
+        return {"errors": [], "numProtoSuccess": len(asked.proto_logs), "numSuccess": len(asked.items)}
+
+    return [
+        # Clients ask without a token, before every first call.
+        RawRoute(("GET",), "/.well-known/databricks-config", host_metadata, "databricks-sdk-py: databricks/sdk/oauth.py", public=True),
+        Route("GET", "/api/2.0/preview/scim/v2/Me", me, _SCIM),
+        Route("POST", "/telemetry-ext", telemetry, "observed: the official client reports its use; the report is dropped here"),
+    ]
+
+
+def _object_routes(service: WorkspaceService) -> list[AnyRoute]:
+    def get_status(call: Call) -> object:
+        path = call.require("path")
+        return _rendered(service.get(path), path)
+
+    def list_objects(call: Call) -> object:
+        path = call.require("path")
+        found = [_rendered(each, path) for each in service.list(path)]
+        return {"objects": found} if found else {}
+
+    def export(call: Call) -> object:
+        content = service.read(call.require("path"))
+        wanted = call.query.get("format", "SOURCE")
+        if wanted not in {"SOURCE", "AUTO", "RAW"}:
+            raise NotEmulated(f"GET /api/2.0/workspace/export with format={wanted}")
+        if call.query.get("direct_download", "").lower() in _TRUE:
+            return Response(content, media_type="application/octet-stream")
+        return {"content": b64encode(content).decode(), "file_type": call.require("path").rpartition(".")[2]}
+
+    def make_directories(call: Call) -> object:
+        service.make_directories(call.json(_Path).path)
+        return {}
+
+    def delete(call: Call) -> object:
+        asked = call.json(_Path)
+        service.delete(asked.path, recursive=asked.recursive)
+        return {}
+
+    def import_object(call: Call) -> object:
+        asked, content = _import_asked(call)
+        service.write(_what(asked, content), content, overwrite=asked.overwrite)
+        return {}
+
+    def import_file(call: Call) -> object:
+        path = object_path("/" + call.params["path"].lstrip("/"))
+        overwrite = call.query.get("overwrite", "false").lower() in _TRUE
+        return _rendered(service.write(imported(path, call.body), call.body, overwrite=overwrite), path)
+
+    return [
+        Route("GET", "/api/2.0/workspace/get-status", get_status, f"{_WORKSPACE}/getstatus"),
+        Route("GET", "/api/2.0/workspace/list", list_objects, f"{_WORKSPACE}/list"),
+        Route("GET", "/api/2.0/workspace/export", export, f"{_WORKSPACE}/export"),
+        Route("POST", "/api/2.0/workspace/mkdirs", make_directories, f"{_WORKSPACE}/mkdirs"),
+        Route("POST", "/api/2.0/workspace/delete", delete, f"{_WORKSPACE}/delete"),
+        Route("POST", "/api/2.0/workspace/import", import_object, f"{_WORKSPACE}/import"),
+        Route("POST", "/api/2.0/workspace-files/import-file/{path:path}", import_file, "observed: the official client"),
+    ]
+
+
+def _permission_routes(service: PermissionsService) -> list[AnyRoute]:
+    def key(call: Call) -> tuple[str, str]:
+        return call.params["kind"], call.params["object_id"]
+
+    def get(call: Call) -> object:
+        return rendered(*key(call), service.get(*key(call)))
+
+    def put(call: Call) -> object:
+        return rendered(*key(call), service.replace(*key(call), call.json(AccessControl)))
+
+    def patch(call: Call) -> object:
+        return rendered(*key(call), service.update(*key(call), call.json(AccessControl)))
+
+    path = "/api/2.0/permissions/{kind}/{object_id:path}"
+    return [
+        Route("GET", path, get, f"{_PERMISSIONS}/get"),
+        Route("PUT", path, put, f"{_PERMISSIONS}/set"),
+        Route("PATCH", path, patch, f"{_PERMISSIONS}/update"),
+    ]
+
+
+def _import_asked(call: Call) -> tuple[_Import, bytes]:
+    content_type = call.headers.get("content-type", "")
+    if content_type.startswith("multipart/form-data"):
+        form = parse_form(content_type, call.body)
+        texts = {name: value.decode() for name, value in form.items() if name != "content"}
+        return msgspec.convert(texts, _Import, strict=False), form.get("content", b"")
+    asked = call.json(_Import)
+    try:
+        return asked, b64decode(asked.content, validate=True)
+    except Base64Error as error:
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"content of {asked.path} is not base64: {error}") from error
+
+
+def _what(asked: _Import, content: bytes) -> Imported:
+    path = object_path(asked.path)
+    match asked.format:
+        case "AUTO":
+            return imported(path, content)
+        case "RAW":
+            return Imported(path, "FILE")
+        case "SOURCE":
+            if asked.language is None:
+                message = f"Importing {asked.path} with format=SOURCE needs a language; use format=AUTO for a file"
+                raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
+            return Imported(path, "NOTEBOOK", asked.language)
+    raise NotEmulated(f"POST /api/2.0/workspace/import with format={asked.format}")
+
+
+def _rendered(found: WorkspaceObject, asked: str) -> dict[str, object]:
+    # Assumption: the answer spells the path as the question did, with or without /Workspace in front.
+    prefix = "/Workspace" if asked.startswith("/Workspace/") else ""
+    body = {key: value for key, value in asdict(found).items() if value is not None}
+    if found.object_type == "DIRECTORY":
+        del body["size"]
+    return {**body, "path": prefix + found.path, "resource_id": str(found.object_id)}
