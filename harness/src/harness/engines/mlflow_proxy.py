@@ -1,0 +1,77 @@
+"""Tracking calls passed on to the MLflow server, so that an unchanged client sees a workspace."""
+
+import json
+from collections.abc import Callable, Mapping
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harness.config import WORKSPACE_ID
+from harness.engines.mlflow_uris import to_server, to_workspace
+from harness.errors import ApiError, NotEmulated, UserError
+from harness.http import AnyRoute, RawRoute
+
+_DOC = "https://docs.databricks.com/api/workspace/experiments"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_PASSED_ON = ("content-type", "accept", "user-agent")
+TIMEOUT_SECONDS = 120.0
+# The workspace's own dialects under the same prefix: what nobody answers there must not reach the open-source server.
+_NOT_THE_SERVERS = ("unity-catalog/", "databricks/")
+
+
+class MlflowProxy:
+    """Routes under `/api/2.0/mlflow/` and `/api/3.0/mlflow/`; Unity Catalog's routes must stand before them.
+
+    `url` is asked at each call, so that the server may start late and again elsewhere.
+    """
+
+    def __init__(self, *, url: Callable[[], str], timeout: float = TIMEOUT_SECONDS) -> None:
+        self._url = url
+        # One client for all calls: kept-alive connections; httpx sends small requests in one write and sets TCP_NODELAY.
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, limits=httpx.Limits(max_connections=64, keepalive_expiry=60))
+
+    def routes(self) -> list[AnyRoute]:
+        """Return the routes that are passed on."""
+        return [RawRoute(_METHODS, f"/api/{version}/mlflow/{{path:path}}", self._pass_on, _DOC) for version in ("2.0", "3.0")]
+
+    async def close(self) -> None:
+        """Let the connections go; twice without harm."""
+        await self._client.aclose()
+
+    async def _pass_on(self, request: Request) -> Response:
+        if request.path_params["path"].startswith(_NOT_THE_SERVERS):
+            raise NotEmulated(f"{request.method} {request.url.path}")
+        body = await request.body()
+        if request.url.path.endswith("/experiments/create"):
+            _check_experiment(body)
+        answer = await self._send(request, to_server(body))
+        kind = answer.headers.get("content-type", "")
+        if answer.status_code == httpx.codes.NOT_FOUND and "json" not in kind:
+            raise NotEmulated(f"{request.method} {request.url.path}")
+        content = to_workspace(answer.content) if "json" in kind else answer.content
+        return Response(content, answer.status_code, {"x-databricks-org-id": WORKSPACE_ID}, kind or None)
+
+    async def _send(self, request: Request, body: bytes) -> httpx.Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        try:
+            target = f"{self._url()}{request.url.path}{query}"
+            return await self._client.request(request.method, target, content=body or None, headers=_passed_on(request.headers))
+        except (UserError, httpx.TransportError) as error:  # not started yet, or gone
+            raise ApiError(503, "TEMPORARILY_UNAVAILABLE", f"The MLflow server does not answer: {error!r}; see logs/mlflow.log") from error
+
+
+def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name] for name in _PASSED_ON if name in headers}
+
+
+def _check_experiment(body: bytes) -> None:
+    try:
+        asked = json.loads(body or b"{}")
+    except ValueError as error:
+        raise ApiError(400, "MALFORMED_REQUEST", f"experiments/create: body is not JSON: {error}") from error
+    name = asked.get("name") if isinstance(asked, dict) else None
+    if isinstance(name, str) and not name.startswith("/"):
+        # docs.databricks.com/mlflow/experiments: an experiment is a workspace object and its name a path.
+        message = f"Got an invalid experiment name '{name}'. An absolute path is expected, such as '/Users/<user-name>/{name}'"
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
