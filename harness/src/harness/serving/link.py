@@ -66,7 +66,8 @@ class Link(asyncio.Protocol):
         if self._transport is None:
             raise ModelServerGoneError
         self._number = number = (self._number + 1) & 0xFFFFFFFF
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[ModelAnswer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         self._transport.write(packed(number, content_type, body))
         try:
             return await answer
