@@ -1,0 +1,3 @@
+"""The whole workflow, from nothing, on the harness: `./run dry-run`."""
+
+__all__: list[str] = []

@@ -1,0 +1,137 @@
+"""The composition root: builds engines, services and routes, and knows everyone. Only the command line and the dry run import it."""
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import TracebackType
+
+import msgspec
+import uvicorn
+
+from harness.cli.connection import Connection, find
+from harness.config import Layout
+from harness.engines.processes import Lifeline
+from harness.engines.spark_aot import start_training
+from harness.errors import UserError
+from harness.parts import Parts, build
+
+log = logging.getLogger(__name__)
+Progress = Callable[[str], None]
+LOOPBACK = "127.0.0.1"
+_SECONDS_TO_LISTEN = 30.0
+
+
+class Harness:
+    """One running harness: `with Harness(layout, progress) as harness: harness.connection`.
+
+    Entering returns when everything answers; leaving ends every process it started, in reverse order.
+    """
+
+    def __init__(self, layout: Layout, progress: Progress, *, port: int = 0, token: str | None = None) -> None:
+        """`port` 0 takes a free one; `token` None draws one, the same again in the same state folder."""
+        self._layout = layout
+        self._progress = progress
+        self._port = port
+        self._token = token
+        self._closing = ExitStack()
+        self._connection: Connection | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """How to reach it; only while it runs."""
+        if self._connection is None:
+            raise UserError(f"{self._layout.state}: the harness is not running")
+        return self._connection
+
+    def __enter__(self) -> "Harness":
+        running = find(self._layout.state)
+        if running is not None:
+            message = f"{self._layout.state}: a harness runs in this state folder already (process {running.pid})"
+            raise UserError(f"{message}; end it with `harness down --state {self._layout.state}`, or choose another --state")
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything; twice without harm."""
+        self._closing.close()
+        self._connection = None
+
+    def train_when_idle(self) -> None:
+        """Begin to make Spark's start-up cache, if there is none, in a process of its own that nothing waits for."""
+        start_training()
+
+    def _start(self) -> None:
+        layout = self._layout.make()
+        listening = self._closing.enter_context(_listen(self._port))
+        host = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+        token = self._token or _token(layout)
+        lifeline = Lifeline()
+        self._closing.callback(lifeline.close)
+        parts = build(layout, lifeline, host=host, token=token)
+        self._closing.callback(parts.close)
+        self._serve(parts, listening)
+        start_engines(parts, self._progress)
+        parts.start_services()
+        self._connection = Connection(host, token, parts.spark.remote, str(layout.state.resolve()), os.getpid())
+        layout.connection.write_bytes(msgspec.json.encode(self._connection))
+        self._closing.callback(layout.connection.unlink, missing_ok=True)
+
+    def _serve(self, parts: Parts, listening: socket.socket) -> None:
+        config = uvicorn.Config(parts.application, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="on")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join()
+
+        self._closing.callback(stop)
+        deadline = time.monotonic() + _SECONDS_TO_LISTEN
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise UserError(f"the harness's HTTP server did not start; see {self._layout.logs / 'harness.log'}")
+            time.sleep(0.005)
+
+
+def start_engines(parts: Parts, progress: Progress) -> None:
+    """Start Spark, MLflow and the base environment side by side; the first that fails is raised."""
+    starts: Mapping[str, Callable[[Progress], None]] = parts.engines()
+    with ThreadPoolExecutor(max_workers=len(starts), thread_name_prefix="start") as pool:
+        for started in [pool.submit(start, progress) for start in starts.values()]:
+            started.result()
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+    except OSError as error:
+        listening.close()
+        raise UserError(f"port {port} on {LOOPBACK} cannot be used ({error.strerror}); choose another with --port, or 0 for a free one") from error
+    return listening
+
+
+def _token(layout: Layout) -> str:
+    """Return the state folder's token, drawn at its first use and readable by its owner only."""
+    path = layout.state / "token"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(f"dapi{secrets.token_hex(16)}")
+    return path.read_text()
+
+

@@ -1,0 +1,5 @@
+"""`python -m dry_run`."""
+
+from dry_run.cli import main
+
+main()

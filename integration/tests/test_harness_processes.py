@@ -1,0 +1,91 @@
+"""Starting and ending a harness, as a user does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.platform
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state folder of the test's own."""
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def harness(state: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+    """`harness up --json`, and the line it printed."""
+    command = [sys.executable, "-m", "harness", "up", "--json", "--state", str(state)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield process, json.loads(process.stdout.readline())
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def test_down_ends_everything_that_up_started(harness: tuple["subprocess.Popen[str]", dict[str, str]], state: Path) -> None:
+    """`harness down` leaves no process of the state folder and no note of it."""
+    process, line = harness
+    assert set(line) == {"host", "token", "spark_remote", "state"}
+    assert httpx.get(f"{line['host']}/__harness__/health").status_code == 200
+
+    subprocess.run([sys.executable, "-m", "harness", "down", "--state", str(state)], check=True)
+
+    assert process.wait(30) == 0
+    assert not (state / "harness.json").exists()
+    assert eventually_none_of(state) == []
+
+
+def test_killed_harness_leaves_no_process(harness: tuple["subprocess.Popen[str]", dict[str, str]], state: Path) -> None:
+    """`kill -9` of the harness ends Spark's JVM, MLflow and the tasks' parent too."""
+    process, _ = harness
+    assert len(of_state(state)) > 1
+
+    process.kill()
+    process.wait(30)
+
+    assert eventually_none_of(state) == []
+
+
+def test_second_harness_in_the_same_state_is_refused(harness: tuple["subprocess.Popen[str]", dict[str, str]], state: Path) -> None:
+    """The error names the folder and the process, and what to do; status 2."""
+    process, _ = harness
+    second = subprocess.run([sys.executable, "-m", "harness", "up", "--state", str(state)], capture_output=True, text=True, check=False)
+
+    assert second.returncode == 2
+    assert f"process {process.pid}" in second.stderr
+    assert "harness down" in second.stderr
+
+
+def of_state(state: Path) -> list[str]:
+    """Return the command lines of the processes that mention `state` or were started with it, read from /proc."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                folder = os.readlink(entry / "cwd")
+                zombie = "(zombie)" in (entry / "status").read_text()
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            if not zombie and (str(state) in command or folder.startswith(str(state))):
+                found.append(command)
+    return found
+
+
+def eventually_none_of(state: Path) -> list[str]:
+    """Return what is left of `state` after at most ten seconds."""
+    deadline = time.monotonic() + 10
+    while (left := of_state(state)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
