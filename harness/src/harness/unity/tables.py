@@ -61,7 +61,7 @@ class Tables:
 def _read(folder: Path, name: FullName, owner: str) -> TableInfo:
     from deltalake import DeltaTable
 
-    table = DeltaTable(folder, without_files=True)
+    table = DeltaTable(folder)
     metadata = table.metadata()
     changed = int(next(iter(table.history(1)))["timestamp"])
     return TableInfo(

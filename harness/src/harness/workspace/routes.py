@@ -42,10 +42,12 @@ class _Telemetry(msgspec.Struct, rename="camel"):
 
 def routes(service: WorkspaceService, permissions: PermissionsService) -> list[AnyRoute]:
     """Return the workspace's routes (the Files API's are in `files_routes`)."""
-    return [*_identity_routes(), *_object_routes(service), *_permission_routes(permissions)]
+    return [*identity_routes(), *_object_routes(service), *_permission_routes(permissions)]
 
 
-def _identity_routes() -> list[AnyRoute]:
+def identity_routes() -> list[AnyRoute]:
+    """Return what every client asks first: which workspace this is, and who asks."""
+
     async def host_metadata(request: Request) -> Response:
         host = str(request.base_url).rstrip("/")
         return json_response({"oidc_endpoint": f"{host}/oidc", "workspace_id": WORKSPACE_ID, "account_id": None, "cloud": "AWS"})
