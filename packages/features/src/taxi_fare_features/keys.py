@@ -1,0 +1,96 @@
+"""The key of a trip and its split: text that Spark and Python write byte for byte alike, and a hash of it.
+
+A double is the trap: engines print the same number differently (`0.002`, `2.0E-3`). So its 64 bits are written instead, through xxhash64
+of one 64-bit word. That function is a bijection on words, therefore different numbers have different texts, and Spark has it built in.
+"""
+
+import hashlib
+import math
+import struct
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from taxi_fare_features.rules import SOURCE_COLUMNS, SPLIT_SEED, TEST_SHARE, Column
+
+Value = datetime | float | int | str | None
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SEPARATOR = "|"
+# The first eight hex digits of a hash below this are the test share of all hashes: hex digits of equal length sort like numbers.
+TEST_BELOW = f"{int(TEST_SHARE * 2**32):08x}"
+
+_WORD = 2**64 - 1
+# Prime numbers and order of steps: https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md#xxh64-algorithm-description
+_PRIME_1, _PRIME_2, _PRIME_3, _PRIME_4, _PRIME_5 = (
+    0x9E3779B185EBCA87,
+    0xC2B2AE3D27D4EB4F,
+    0x165667B19E3779F9,
+    0x85EBCA77C2B2AE63,
+    0x27D4EB2F165667C5,
+)
+_SPARK_SEED = 42  # spark.apache.org/docs/latest/api/sql/#xxhash64: "hash seed is 42"
+
+
+def _rotated(word: int, by: int) -> int:
+    return ((word << by) | (word >> (64 - by))) & _WORD
+
+
+def xxhash64_of_double(value: float) -> int:
+    """Return what Spark's `xxhash64(double)` returns: a signed 64-bit number, different for different doubles; -0.0 counts as 0.0.
+
+    >>> xxhash64_of_double(1.4)
+    2968200795188687890
+    """
+    # Every NaN is one NaN to Spark, and -0.0 + 0.0 is 0.0.
+    bits = 0x7FF8000000000000 if math.isnan(value) else struct.unpack("<Q", struct.pack("<d", value + 0.0))[0]
+    word = (bits * _PRIME_2) & _WORD
+    word = (_rotated(word, 31) * _PRIME_1) & _WORD
+    total = (_SPARK_SEED + _PRIME_5 + 8) & _WORD
+    total = (_rotated(total ^ word, 27) * _PRIME_1 + _PRIME_4) & _WORD
+    total = ((total ^ (total >> 33)) * _PRIME_2) & _WORD
+    total = ((total ^ (total >> 29)) * _PRIME_3) & _WORD
+    total ^= total >> 32
+    return total - 2**64 if total >= 2**63 else total
+
+
+def utc(moment: datetime) -> datetime:
+    """Return `moment` with time zone UTC; one without a zone is taken as the wall clock that it shows."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _text(value: Value, column: Column) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return str((utc(value) - EPOCH) // timedelta(microseconds=1))
+    if column.type == "double":
+        return str(xxhash64_of_double(float(value)))
+    return str(int(value))
+
+
+def trip_text(trip: Mapping[str, Value]) -> str:
+    """Return the canonical text of a trip: equal for equal trips, different for different ones."""
+    return SEPARATOR.join(_text(trip[column.name], column) for column in SOURCE_COLUMNS)
+
+
+def _sha2(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def key_of(text: str, occurrence: int) -> str:
+    """Return the key of the `occurrence`-th (from 0) of the trips with this canonical text."""
+    return _sha2(f"{text}{SEPARATOR}{occurrence}")
+
+
+def trip_id(trip: Mapping[str, Value], occurrence: int = 0) -> str:
+    """Return the key of a trip; exact duplicates in one table are told apart by `occurrence`."""
+    return key_of(trip_text(trip), occurrence)
+
+
+def split_of(text: str) -> str:
+    """Return 'test' or 'train' for a canonical text.
+
+    It follows from the key of the first occurrence alone, so neither row order nor other rows matter, and copies of one trip never
+    stand on both sides.
+    """
+    return "test" if _sha2(f"{SPLIT_SEED}{SEPARATOR}{key_of(text, 0)}")[:8] < TEST_BELOW else "train"
