@@ -1,0 +1,146 @@
+"""The body of `ai_query`, as it runs in Spark's Python workers: an Arrow batch in, requests to the endpoint, an Arrow batch out."""
+
+import http.client
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pyarrow as pa
+
+from harness.ai_query import model
+from harness.ai_query.model import AiQueryError, Settings
+
+_LONGEST_WAIT_SECONDS = 5.0
+_REQUEST_SECONDS = 300.0
+
+Rows = Sequence[Sequence[object]]
+Outcome = object | AiQueryError  # a row's value, or why it has none
+
+
+class Connection:
+    """One kept-alive connection to the harness; used by one thread."""
+
+    def __init__(self, harness_url: str, token: str) -> None:
+        self._http = http.client.HTTPConnection(urlsplit(harness_url).netloc, timeout=_REQUEST_SECONDS)
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, str | None]:
+        """Return status, body and Retry-After; a connection that broke is made anew by the next call."""
+        try:
+            self._http.request(method, path, body, self._headers)
+            response = self._http.getresponse()
+            return response.status, response.read(), response.headers.get("Retry-After")
+        except (OSError, http.client.HTTPException):
+            self._http.close()
+            raise
+
+    def close(self) -> None:
+        """Close it; the next call would open it again."""
+        self._http.close()
+
+
+def scorer(settings: Settings) -> Callable[[Iterator[pa.Array]], Iterator[pa.Array]]:
+    """Return the function that Spark calls in a worker with all batches of one partition."""
+
+    def ai_query(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+        with ThreadPoolExecutor(settings.in_flight, thread_name_prefix="ai_query") as pool:
+            score = Scorer(settings, pool)
+            try:
+                for batch in batches:
+                    yield score(batch)
+            finally:
+                pool.shutdown(cancel_futures=True)
+                score.close()
+
+    return ai_query
+
+
+class Scorer:
+    """Scores batches; holds one connection for each thread of `pool`."""
+
+    def __init__(self, settings: Settings, pool: ThreadPoolExecutor, sleep: Callable[[float], None] = time.sleep) -> None:
+        from pyspark.sql.pandas.types import to_arrow_type
+        from pyspark.sql.types import _parse_datatype_json_string
+
+        self._settings = settings
+        self._pool = pool
+        self._sleep = sleep
+        self._type = _parse_datatype_json_string(settings.return_type)
+        self._arrow_type = to_arrow_type(self._type)
+        self._local = threading.local()
+        self._connections: list[Connection] = []
+        self._path = f"/serving-endpoints/{quote(settings.endpoint, safe='')}/invocations"
+
+    def __call__(self, batch: pa.Array) -> pa.Array:
+        """Return the predictions for `batch`, in order; as a struct of result and errorMessage when failOnError is false."""
+        columns, rows = self._table(batch)
+        parts = [rows[piece] for piece in model.pieces(len(rows), self._settings.rows_per_request)]
+        outcomes = list(itertools.chain.from_iterable(self._pool.map(lambda part: self._outcomes(columns, part), parts)))
+        values = pa.array([None if isinstance(outcome, AiQueryError) else outcome for outcome in outcomes], self._arrow_type)
+        if self._settings.fail_on_error:
+            return values
+        errors = pa.array([str(outcome) if isinstance(outcome, AiQueryError) else None for outcome in outcomes], pa.string())
+        return pa.StructArray.from_arrays([values, errors], names=["result", "errorMessage"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections:
+            connection.close()
+
+    def _table(self, batch: pa.Array) -> tuple[list[str | int], Rows]:
+        if not pa.types.is_struct(batch.type):
+            return [self._settings.column], [(value,) for value in _python(batch)]
+        # Assumption: a request that is NULL as a whole is a row of nulls; `flatten` makes its fields null.
+        return [field.name for field in batch.type], list(zip(*map(_python, batch.flatten()), strict=True))
+
+    def _outcomes(self, columns: list[str | int], rows: Rows) -> list[Outcome]:
+        from harness.ai_query.results import rows_of
+
+        try:
+            outcomes = rows_of(self._post(model.request_body(columns, rows)), len(rows), self._type)
+        except AiQueryError as error:
+            if self._settings.fail_on_error:
+                raise
+            if len(rows) == 1 or error.condition != "REMOTE_FUNCTION_HTTP_FAILED_ERROR":
+                return [error] * len(rows)
+            # The endpoint refuses a request for its worst row: halve it until only the rows at fault are left.
+            return [outcome for half in model.halves(rows) for outcome in self._outcomes(columns, half)]
+        for outcome in outcomes:
+            if self._settings.fail_on_error and isinstance(outcome, AiQueryError):
+                raise outcome
+        return outcomes
+
+    def _post(self, body: bytes) -> bytes:
+        last: object = None
+        for attempt in range(self._settings.retries + 1):
+            wait = min(self._settings.backoff_seconds * 2**attempt, _LONGEST_WAIT_SECONDS)
+            try:
+                status, answer, retry_after = self._connection().send("POST", self._path, body)
+            except (OSError, http.client.HTTPException) as error:
+                last = repr(error)
+            else:
+                if status == http.client.OK:
+                    return answer
+                if status != http.client.TOO_MANY_REQUESTS and status < http.client.INTERNAL_SERVER_ERROR:
+                    raise model.http_failed(status, answer.decode(errors="replace"))
+                last = status
+                wait = float(retry_after) if retry_after is not None and retry_after.isdigit() else wait
+            if attempt < self._settings.retries:
+                self._sleep(wait)
+        raise model.retry_timeout(self._settings.retries, last)
+
+    def _connection(self) -> Connection:
+        if not hasattr(self._local, "connection"):
+            self._local.connection = Connection(self._settings.harness_url, self._settings.token)
+            self._connections.append(self._local.connection)
+        connection: Connection = self._local.connection
+        return connection
+
+
+def _python(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist(maps_as_pydicts="strict")
+    return values

@@ -1,0 +1,110 @@
+package harness;
+
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.catalyst.FunctionIdentifier;
+import org.apache.spark.sql.catalyst.TableIdentifier;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.parser.ParameterContext;
+import org.apache.spark.sql.catalyst.parser.ParseException;
+import org.apache.spark.sql.catalyst.parser.ParserInterface;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.execution.SparkSqlParser;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
+import scala.collection.immutable.Seq;
+
+/** Delta's parser, with parameters repaired, {@code USE CATALOG} understood, and every catalog of the warehouse known. */
+final class Parser implements ParserInterface {
+  private static final Pattern USE_CATALOG =
+      Pattern.compile("\\s*USE\\s+CATALOG\\s+(.+?)\\s*;?\\s*", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+
+  private final SparkSession session;
+  private final ParserInterface delta;
+  private final ParserInterface spark = new SparkSqlParser();
+
+  Parser(SparkSession session, ParserInterface delta) {
+    this.session = session;
+    this.delta = delta;
+  }
+
+  @Override
+  public LogicalPlan parsePlan(String sql) throws ParseException {
+    Catalogs.meet(session);
+    try {
+      return delta.parsePlan(sql);
+    } catch (ParseException error) {
+      return delta.parsePlan(rewritten(sql).orElseThrow(() -> error));
+    }
+  }
+
+  /** Delta 4.4's parser drops the parameters on Spark 4.2 (UNBOUND_SQL_PARAMETER), so Spark's own goes first. */
+  @Override
+  public LogicalPlan parsePlanWithParameters(String sql, ParameterContext parameters)
+      throws ParseException {
+    Catalogs.meet(session);
+    try {
+      return spark.parsePlanWithParameters(sql, parameters);
+    } catch (ParseException error) {
+      return parseAsDelta(sql, parameters);
+    }
+  }
+
+  private LogicalPlan parseAsDelta(String sql, ParameterContext parameters) throws ParseException {
+    try {
+      return delta.parsePlanWithParameters(sql, parameters);
+    } catch (ParseException error) {
+      String text = rewritten(sql).orElseThrow(() -> error);
+      return spark.parsePlanWithParameters(text, parameters);
+    }
+  }
+
+  private static Optional<String> rewritten(String sql) {
+    Matcher match = USE_CATALOG.matcher(sql);
+    return match.matches() ? Optional.of("SET CATALOG " + match.group(1)) : Optional.empty();
+  }
+
+  @Override
+  public Seq<String> parseMultipartIdentifier(String text) throws ParseException {
+    Catalogs.meet(session);
+    return delta.parseMultipartIdentifier(text);
+  }
+
+  @Override
+  public LogicalPlan parseQuery(String text) throws ParseException {
+    Catalogs.meet(session);
+    return delta.parseQuery(text);
+  }
+
+  @Override
+  public Expression parseExpression(String text) throws ParseException {
+    return delta.parseExpression(text);
+  }
+
+  @Override
+  public TableIdentifier parseTableIdentifier(String text) throws ParseException {
+    return delta.parseTableIdentifier(text);
+  }
+
+  @Override
+  public FunctionIdentifier parseFunctionIdentifier(String text) throws ParseException {
+    return delta.parseFunctionIdentifier(text);
+  }
+
+  @Override
+  public StructType parseRoutineParam(String text) throws ParseException {
+    return delta.parseRoutineParam(text);
+  }
+
+  @Override
+  public StructType parseTableSchema(String text) throws ParseException {
+    return delta.parseTableSchema(text);
+  }
+
+  @Override
+  public DataType parseDataType(String text) throws ParseException {
+    return delta.parseDataType(text);
+  }
+}

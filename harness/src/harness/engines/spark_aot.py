@@ -1,0 +1,120 @@
+"""Java's ahead-of-time cache of Spark: halves the start. Made once, from a training run, when the machine is idle.
+
+`python -m harness.engines.spark_aot` makes it; `start_training()` does that in a process of its own, at the lowest priority.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.config import Layout, cache_folder
+from harness.engines.java import FLAGS, java
+
+_LOWEST_PRIORITY = 19
+
+# What tasks do: it is from these that Java learns which classes to keep.
+TRAINING = (
+    "CREATE SCHEMA IF NOT EXISTS main.training",
+    "CREATE TABLE main.training.t (id INT, x DOUBLE)",
+    "INSERT INTO main.training.t VALUES (1, 2.0), (2, 3.0)",
+    "SELECT count(*), avg(x) FROM main.training.t WHERE id > 0 GROUP BY id ORDER BY id",
+    "MERGE INTO main.training.t t USING (SELECT 1 id, 9.0D x UNION ALL SELECT 5, 5.0D) s ON t.id = s.id "
+    "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+    "CREATE OR REPLACE TABLE main.training.u AS SELECT id, x * 2 AS y FROM main.training.t",
+    "DESCRIBE HISTORY main.training.t",
+    "SELECT * FROM main.training.t VERSION AS OF 1",
+)
+
+
+def aot_file(jars: Sequence[Path], *, cache: Path | None = None) -> Path:
+    """Return where the cache for this Java, class path and flags lies, or would lie: with any other Java refuses it."""
+    digest = hashlib.sha256(str(java()).encode())
+    for part in (java().parent.parent / "release", *jars):
+        status = part.stat()
+        digest.update(f"{part} {status.st_size} {status.st_mtime_ns}\n".encode())
+    digest.update(" ".join(FLAGS).encode())
+    return (cache or cache_folder()) / "aot" / f"{digest.hexdigest()[:16]}.aot"
+
+
+def start_training() -> subprocess.Popen[bytes] | None:
+    """Start making the cache in the background, unless it is there; call it when nothing else needs the machine.
+
+    The process outlives the harness that started it, ends by itself after about a minute and does nothing when another one is at it.
+    """
+    from harness.engines.spark import engine_jars
+
+    if aot_file(engine_jars(lambda _: None)).exists():
+        return None
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness.engines.spark_aot"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def train_aot_cache() -> Path | None:
+    """Make the cache and return its path; None when another process is making it. A half-made file never has the final name."""
+    from harness.engines.spark import engine_jars
+
+    target = aot_file(engine_jars(lambda _: None))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(target.with_suffix(".lock")) as alone:
+        if not alone:
+            return None
+        if not target.exists():
+            _train(target)
+    return target
+
+
+def _train(target: Path) -> None:
+    from pyspark.sql import SparkSession
+
+    from harness.engines.processes import Lifeline
+    from harness.engines.spark import SparkEngine
+
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".training-") as folder:
+        output = Path(folder) / target.name
+        lifeline = Lifeline()
+        layout = Layout(Path(folder) / "state").make()
+        engine = SparkEngine(layout=layout, lifeline=lifeline, harness_url="http://127.0.0.1:9", token="", catalogs=("main",), aot_output=output)
+        try:
+            engine.start(lambda _: None)
+            client = SparkSession.builder.remote(engine.remote).getOrCreate()
+            for statement in TRAINING:
+                client.sql(statement).collect()
+            client.stop()
+        finally:
+            engine.close()
+            lifeline.close()
+        if output.exists():
+            output.replace(target)
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[bool]:
+    """Give whether this process alone holds `path`; the kernel lets go of it however the process ends."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def main() -> None:
+    """Make the cache, giving way to everything else on the machine."""
+    os.nice(_LOWEST_PRIORITY)
+    train_aot_cache()
+
+
+if __name__ == "__main__":
+    main()
