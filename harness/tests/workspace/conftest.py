@@ -18,7 +18,7 @@ from harness.state import Store
 from harness.unity.routes import routes as unity_routes
 from harness.unity.service import UnityService
 from harness.workspace.files import FilesService
-from harness.workspace.files_routes import files_routes
+from harness.workspace.files_routes import routes as files_routes
 from harness.workspace.permissions import PermissionsService
 from harness.workspace.routes import routes
 from harness.workspace.service import WorkspaceService

@@ -26,6 +26,41 @@ def test_uploaded_file_comes_back_as_it_was(client: WorkspaceClient, volume: str
     assert read.read() == content
 
 
+@pytest.mark.parametrize("parallel", [True, False])
+def test_large_file_is_sent_in_parts(
+    client: WorkspaceClient, volume: str, served_state: Path, monkeypatch: pytest.MonkeyPatch, *, parallel: bool
+) -> None:
+    content = bytes(range(250)) * 1000
+    monkeypatch.setattr(client.files._config, "files_ext_multipart_upload_min_stream_size", 100_000)
+
+    client.files.upload(f"{volume}/large.bin", io.BytesIO(content), overwrite=True, part_size=60_000, use_parallel=parallel)
+
+    read = client.files.download(f"{volume}/large.bin").contents
+    assert read is not None
+    assert read.read() == content
+    assert list((served_state / "files/_uploads").iterdir()) == []
+
+
+def test_large_upload_over_a_kept_file_is_refused(http: httpx.Client, volume: str) -> None:
+    http.put(f"/api/2.0/fs/files{volume}/kept.bin", content=b"first")
+
+    answer = http.post(f"/api/2.0/fs/files{volume}/kept.bin", params={"action": "initiate-upload", "overwrite": "false"})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (409, "ALREADY_EXISTS")
+
+
+def test_part_that_was_not_sent_is_named(http: httpx.Client, volume: str) -> None:
+    path = f"/api/2.0/fs/files{volume}/holes.bin"
+    token = http.post(path, params={"action": "initiate-upload"}).json()["multipart_upload"]["session_token"]
+
+    answer = http.post(path, params={"action": "complete-upload", "session_token": token}, json={"parts": [{"part_number": 3}]})
+
+    assert (answer.status_code, answer.json()["message"].endswith("parts not received: [3]")) == (400, True)
+    abort = http.post("/api/2.0/fs/create-abort-upload-url", json={"session_token": token}).json()["abort_upload_url"]["url"]
+    assert httpx.delete(abort, trust_env=False).status_code == 200
+    assert http.post("/api/2.0/fs/create-upload-part-urls", json={"session_token": token}).status_code == 404
+
+
 def test_metadata_names_size_and_type(client: WorkspaceClient, volume: str) -> None:
     client.files.upload(f"{volume}/sized.bin", io.BytesIO(b"12345"), overwrite=True)
 

@@ -1,14 +1,11 @@
 """The Files API: files and directories of volumes, model versions and MLflow artifacts, on disk."""
 
 import base64
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
-from urllib.parse import urlencode
+from typing import IO
 
 from harness.clock import Clock
 from harness.config import Layout
@@ -16,12 +13,10 @@ from harness.errors import ApiError
 from harness.workspace import storage
 from harness.workspace.model import segments
 from harness.workspace.ports import Volumes
+from harness.workspace.signing import Access, UrlSigner
 
-Access = Literal["GET", "PUT"]
 MAX_FILE_BYTES = 5 * 1024**3  # docs.databricks.com/api/workspace/files/upload: up to 5 GiB in one request
 PAGE_SIZE = 1000  # docs.databricks.com/api/workspace/files/listdirectorycontents: the default and the most
-SIGNED_URL_SECONDS = 3600
-SIGNED_URL_PATH = "/__files/signed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,8 @@ class FilesService:
         self._layout = layout
         self._clock = clock
         self._volumes = volumes
-        self._secret = secret
+        self.signer = UrlSigner(secret=secret, clock=clock)
+        self.uploads_folder = layout.files / "_uploads"
         self.max_bytes = max_bytes
 
     def locate(self, path: str) -> Path:
@@ -90,15 +86,13 @@ class FilesService:
 
     async def receive(self, path: str, chunks: AsyncIterator[bytes], *, overwrite: bool) -> None:
         """Write what arrives to `path`, refusing it with 413 as soon as it is larger than `max_bytes`."""
-        size = 0
         with self.writing(path, overwrite=overwrite) as part:
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > self.max_bytes:
-                    raise ApiError(
-                        413, "MAX_FILE_SIZE_EXCEEDED", f"{path} is larger than the {self.max_bytes} bytes allowed in one request"
-                    )
-                part.write(chunk)
+            await self._copy(chunks, part)
+
+    async def receive_to(self, target: Path, chunks: AsyncIterator[bytes]) -> None:
+        """Write what arrives to a file on disk, bounded like any upload."""
+        with storage.replacing(target) as part:
+            await self._copy(chunks, part)
 
     def delete_file(self, path: str) -> None:
         """Remove the file at `path`."""
@@ -139,23 +133,27 @@ class FilesService:
     def signed_url(self, path: str, access: Access) -> str:
         """Return the path and query of a URL that needs no token: for this file, this method and one hour only."""
         self.locate(path)
-        expires = int(self._clock.now().timestamp()) + SIGNED_URL_SECONDS
-        query = {"path": path, "access": access, "expires": expires, "signature": self._signature(path, access, str(expires))}
-        return f"{SIGNED_URL_PATH}?{urlencode(query)}"
+        return self.signer.url(path, access)
 
-    def check_signature(self, path: str, access: str, expires: str, signature: str) -> None:
-        """Raise 403 unless this service signed exactly this, and not too long ago."""
-        genuine = hmac.compare_digest(signature.encode(), self._signature(path, access, expires).encode())
-        if not genuine or int(expires) < self._clock.now().timestamp():
-            raise ApiError(403, "PERMISSION_DENIED", "The signature of this URL is wrong or has expired; ask for a new URL")
+    def check_writable(self, path: str, *, overwrite: bool) -> None:
+        """Raise the platform's error when `path` cannot be written now."""
+        self._check_writable(self.locate(path), path, overwrite=overwrite)
+
+    def now(self) -> float:
+        """Return the time of the service's clock."""
+        return self._clock.now().timestamp()
+
+    async def _copy(self, chunks: AsyncIterator[bytes], part: IO[bytes]) -> None:
+        size = 0
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > self.max_bytes:
+                raise ApiError(413, "MAX_FILE_SIZE_EXCEEDED", f"The upload is larger than {self.max_bytes} bytes")
+            part.write(chunk)
 
     @property
     def _artifacts(self) -> Path:
         return self._layout.mlflow / "artifacts"
-
-    def _signature(self, path: str, access: str, expires: str) -> str:
-        message = f"{access}\n{expires}\n{path}".encode()
-        return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
     def _check_writable(self, target: Path, path: str, *, overwrite: bool) -> None:
         if target.is_dir():

@@ -1,5 +1,7 @@
 """HTTP of the Files API. Bodies are streamed both ways."""
 
+from typing import TypeVar
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -7,28 +9,41 @@ from starlette.responses import FileResponse, Response
 
 from harness.errors import ApiError, NotEmulated
 from harness.http import AnyRoute, Call, RawRoute, Reply, Route, json_response
-from harness.workspace.files import PAGE_SIZE, SIGNED_URL_PATH, Access, FilesService
+from harness.workspace.files import PAGE_SIZE, FilesService
+from harness.workspace.parts import PartUploads
+from harness.workspace.signing import SIGNED_URL_PATH, Access
 
+_PARTS_DOC = "databricks-sdk-py: databricks/sdk/mixins/files.py"
+_T = TypeVar("_T")
 _DOC = "https://docs.databricks.com/api/workspace/files"
 _BINARY = "application/octet-stream"
+_SIGNED_FOR = {"GET": {"GET"}, "HEAD": {"GET"}, "PUT": {"PUT", "PART"}, "DELETE": {"ABORT"}}
 
 
-def files_routes(service: FilesService) -> list[AnyRoute]:
+def routes(service: FilesService) -> list[AnyRoute]:
     """Return the Files API's routes."""
-    return [_file_route(service), *_directory_routes(service), _signing(service, "GET"), _signing(service, "PUT"), _signed_route(service)]
+    parts = PartUploads(service)
+    return [
+        _file_route(service, parts),
+        *_directory_routes(service),
+        _signing(service, "GET"),
+        _signing(service, "PUT"),
+        *_part_routes(parts),
+        _signed_route(service, parts),
+    ]
 
 
-def _file_route(service: FilesService) -> AnyRoute:
+def _file_route(service: FilesService, parts: PartUploads) -> AnyRoute:
     async def files(request: Request) -> Response:
         path = request.path_params["path"]
         if request.method == "PUT":
-            await service.receive(path, request.stream(), overwrite=request.query_params.get("overwrite", "true").lower() != "false")
+            await service.receive(path, request.stream(), overwrite=_overwrite(request))
             return Response(status_code=204)
         if request.method == "DELETE":
             await run_in_threadpool(service.delete_file, path)
             return Response(status_code=204)
         if request.method == "POST":  # the SDK does so from 50 MiB up
-            raise NotEmulated(f"POST /api/2.0/fs/files{path} (upload in parts)")
+            return await _begin_or_complete(parts, request, path)
         return FileResponse(service.file(path), media_type=_BINARY)
 
     return RawRoute(("GET", "HEAD", "PUT", "DELETE", "POST"), "/api/2.0/fs/files{path:path}", files, _DOC)
@@ -75,19 +90,74 @@ def _signing(service: FilesService, access: Access) -> AnyRoute:
     return RawRoute(("POST",), f"/api/2.0/fs/create-{verb}-url", sign, _DOC)
 
 
-def _signed_route(service: FilesService) -> AnyRoute:
+def _signed_route(service: FilesService, parts: PartUploads) -> AnyRoute:
     async def signed(request: Request) -> Response:
         query = request.query_params
         path, access, expires = query.get("path", ""), query.get("access", ""), query.get("expires", "")
-        if access != ("PUT" if request.method == "PUT" else "GET"):
+        if access not in _SIGNED_FOR[request.method]:
             raise ApiError(403, "PERMISSION_DENIED", f"This URL was not made for {request.method}")
-        service.check_signature(path, access, expires, query.get("signature", ""))
-        if access == "PUT":
-            await service.receive(path, request.stream(), overwrite=True)
-            return Response(status_code=200)
-        return FileResponse(service.file(path), media_type=_BINARY)
+        service.signer.check(path, access, expires, query.get("signature", ""))
+        match access:
+            case "PUT":
+                await service.receive(path, request.stream(), overwrite=True)
+            case "PART":
+                return Response(status_code=200, headers={"etag": await parts.receive(path, request.stream())})
+            case "ABORT":
+                await run_in_threadpool(parts.abort, path)
+            case _:
+                return FileResponse(service.file(path), media_type=_BINARY)
+        return Response(status_code=200)
 
-    return RawRoute(("GET", "HEAD", "PUT"), SIGNED_URL_PATH, signed, _DOC, public=True)
+    return RawRoute(tuple(_SIGNED_FOR), SIGNED_URL_PATH, signed, _DOC, public=True)
+
+
+def _part_routes(parts: PartUploads) -> list[AnyRoute]:
+    async def part_urls(request: Request) -> Response:
+        asked = await _body(request, _PartsAsked)
+        host = str(request.base_url).rstrip("/")
+        urls = parts.part_urls(asked.session_token, asked.start_part_number, asked.count)
+        return json_response({"upload_part_urls": [{"url": host + url, "part_number": number, "headers": []} for number, url in urls]})
+
+    async def abort_url(request: Request) -> Response:
+        url = str(request.base_url).rstrip("/") + parts.abort_url((await _body(request, _PartsAsked)).session_token)
+        return json_response({"abort_upload_url": {"url": url, "headers": []}})
+
+    return [
+        RawRoute(("POST",), "/api/2.0/fs/create-upload-part-urls", part_urls, _PARTS_DOC),
+        RawRoute(("POST",), "/api/2.0/fs/create-abort-upload-url", abort_url, _PARTS_DOC),
+    ]
+
+
+async def _begin_or_complete(parts: PartUploads, request: Request, path: str) -> Response:
+    action = request.query_params.get("action", "")
+    if action == "initiate-upload":
+        token = await run_in_threadpool(parts.begin, path, overwrite=_overwrite(request))
+        return json_response({"multipart_upload": {"session_token": token}})
+    if action == "complete-upload":
+        sent = await _body(request, _PartsSent)
+        numbers = [each.part_number for each in sent.parts]
+        await run_in_threadpool(parts.complete, request.query_params.get("session_token", ""), path, numbers)
+        return json_response({})
+    raise NotEmulated(f"POST /api/2.0/fs/files with action={action!r}")
+
+
+def _overwrite(request: Request) -> bool:
+    # docs.databricks.com/api/workspace/files/upload: "true or unspecified" overwrites.
+    return request.query_params.get("overwrite", "true").lower() != "false"
+
+
+class _PartsAsked(msgspec.Struct):
+    session_token: str
+    start_part_number: int = 1
+    count: int = 1
+
+
+class _Part(msgspec.Struct):
+    part_number: int
+
+
+class _PartsSent(msgspec.Struct):
+    parts: list[_Part]
 
 
 class _PageAsked(msgspec.Struct):
@@ -101,7 +171,11 @@ class _PathAsked(msgspec.Struct):
 async def _asked_path(request: Request) -> str:
     if "path" in request.query_params:  # the SDK
         return request.query_params["path"]
-    try:  # mlflow
-        return msgspec.json.decode(await request.body() or b"{}", type=_PathAsked).path
+    return (await _body(request, _PathAsked)).path  # mlflow
+
+
+async def _body(request: Request, type_: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(await request.body() or b"{}", type=type_)
     except msgspec.DecodeError as error:
-        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{request.url.path}: {error}; expected a path") from error
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{request.url.path}: {error}") from error
