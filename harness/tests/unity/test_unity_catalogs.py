@@ -138,5 +138,5 @@ def test_volume_is_made_renamed_and_removed(client: WorkspaceClient) -> None:
 def test_schema_is_found_by_its_id(service: UnityService) -> None:
     schema_id = service.schema_id("main", "default")
 
-    assert service.schema_by_id(schema_id) == "main.default"
+    assert service.schema_by_id(schema_id) == ("main", "default")
     assert service.schema_by_id("nothing") is None

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 
 from harness.errors import ApiError
 from harness.names import FullName
@@ -53,4 +54,6 @@ def is_table(folder: Path) -> bool:
 def remove(folder: Path) -> None:
     """Remove `folder`: first out of sight in one step, so that nobody meets a half-removed table."""
     if folder.is_dir():
-        shutil.rmtree(folder.rename(folder.with_name(f"_removed_{folder.name}")))
+        aside = Path(mkdtemp(prefix="_removed_", dir=folder.parent))
+        folder.rename(aside / folder.name)
+        shutil.rmtree(aside)

@@ -109,10 +109,10 @@ class Namespaces:
         remove(self._folders.schema(found.catalog_name, found.name))
         self._schemas.delete(found.full_name)
 
-    def schema_by_id(self, schema_id: str) -> str | None:
-        """Return `catalog.schema` of a schema id, or None."""
+    def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
+        """Return catalog and schema of a schema id, or None."""
         found = (schema for catalog in self.catalogs() for schema in self.schemas(catalog.name) if schema.schema_id == schema_id)
-        return next((schema.full_name for schema in found), None)
+        return next(((schema.catalog_name, schema.name) for schema in found), None)
 
     def _remember_catalog(self, name: str, comment: str, properties: Mapping[str, str]) -> CatalogRecord:
         now = millis(self._clock.now())

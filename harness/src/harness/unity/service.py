@@ -86,8 +86,8 @@ class UnityService:
         """Return the id of a schema, or raise the platform's 404."""
         return self.namespaces.schema(catalog, schema).schema_id
 
-    def schema_by_id(self, schema_id: str) -> str | None:
-        """Return `catalog.schema` of a schema id, or None."""
+    def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
+        """Return catalog and schema of a schema id, or None."""
         return self.namespaces.schema_by_id(schema_id)
 
     def volume_path(self, catalog: str, schema: str, volume: str) -> Path:
