@@ -1,0 +1,100 @@
+"""The console scripts `train` and `validate`: read the arguments, choose the real ports, run the task."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from taxi_fare_training.gate import MINIMUM_EFFECT
+from taxi_fare_training.grid import DEFAULT_GRID, Grid, GridError, checked_grid
+from taxi_fare_training.names import Names
+
+if TYPE_CHECKING:
+    from taxi_fare_training.spark_tables import SparkTables
+
+
+def train(arguments: Sequence[str] | None = None) -> None:
+    """Train the fare model: features, evaluation set, grid search, MLflow run."""
+    parser = _parser("train", "Fit the best model of a parameter grid, judge it on the frozen evaluation set, log it to MLflow.")
+    parser.add_argument("--source-table", required=True, help="table of trips, catalog.schema.table")
+    parser.add_argument("--experiment", required=True, help="path of the MLflow experiment")
+    parser.add_argument("--parameter-grid", type=_grid, default=DEFAULT_GRID, metavar="JSON", help='e.g. {"max_depth": [3, 5]}')
+    options = parser.parse_args(arguments)
+
+    from taxi_fare_training import train as task
+    from taxi_fare_training.mlflow_runs import MlflowLog
+    from taxi_fare_training.task_values import DbutilsTaskValues
+
+    names = _names(options)
+    log = MlflowLog(experiment=options.experiment, run_name=names.model_name)
+    tables = _tables(names)
+    task.train(options.source_table, options.parameter_grid, tables=tables, log=log, values=DbutilsTaskValues(), report=report)
+
+
+def validate(arguments: Sequence[str] | None = None) -> None:
+    """Register the trained model and let it challenge the Champion if it is better."""
+    parser = _parser("validate", "Register the trained model and compare it with the Champion on the frozen evaluation set.")
+    parser.add_argument("--train-task", default="train", help="key of the task that trained the model (default: %(default)s)")
+    effect = "least improvement that counts, as a share of the Champion's MAE (default: %(default)s)"
+    parser.add_argument("--minimum-effect", type=float, default=MINIMUM_EFFECT, help=effect)
+    options = parser.parse_args(arguments)
+
+    from mlflow import MlflowClient
+
+    from taxi_fare_training import validate as task
+    from taxi_fare_training.mlflow_runs import MlflowRuns
+    from taxi_fare_training.task_values import DbutilsTaskValues
+    from taxi_fare_training.unity_registry import UnityRegistry
+
+    names = _names(options)
+    task.validate(
+        names.model,
+        options.train_task,
+        tables=_tables(names),
+        runs=MlflowRuns(),
+        registry=UnityRegistry(client=MlflowClient(), report=report),
+        values=DbutilsTaskValues(),
+        report=report,
+        minimum_effect=options.minimum_effect,
+    )
+
+
+def report(line: str) -> None:
+    """Write a line of progress that is seen at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _parser(name: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser.add_argument("--catalog", required=True, help="catalog of all tables and the model")
+    parser.add_argument("--schema", required=True, help="schema of all tables and the model; created when it is missing")
+    parser.add_argument("--model-name", default="fare_predictor_model", help="the registered model in it (default: %(default)s)")
+    return parser
+
+
+def _names(options: argparse.Namespace) -> Names:
+    return Names(options.catalog, options.schema, options.model_name)
+
+
+def _grid(text: str) -> Grid:
+    try:
+        grid = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"is not JSON ({error}); expected an object such as {json.dumps(DEFAULT_GRID)}") from error
+    if not isinstance(grid, dict):
+        raise argparse.ArgumentTypeError(f"is {text}; expected an object such as {json.dumps(DEFAULT_GRID)}")
+    try:
+        return checked_grid(grid)
+    except GridError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _tables(names: Names) -> "SparkTables":
+    from databricks.sdk import WorkspaceClient
+    from pyspark.sql import SparkSession
+
+    from taxi_fare_training.spark_tables import SparkTables
+
+    return SparkTables(spark=SparkSession.builder.getOrCreate(), workspace=WorkspaceClient(), names=names)

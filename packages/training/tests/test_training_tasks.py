@@ -1,0 +1,320 @@
+"""The two tasks over fakes at their ports, and the command lines."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+from taxi_fare_features import SPLIT, MissingColumnError, feature_frame
+from taxi_fare_training import tasks
+from taxi_fare_training.grid import GridError
+from taxi_fare_training.model import Fitted, Metrics, NoRowsError, Predict
+from taxi_fare_training.names import Names, quoted
+from taxi_fare_training.ports import LoggedModel, TableVersion
+from taxi_fare_training.train import Trained, train
+from taxi_fare_training.validate import Validated, validate
+
+MakeTrips = Callable[[int, int], pd.DataFrame]
+
+GRID = {"n_estimators": [20, 40], "max_depth": [2]}
+MODEL = "main.taxi.fares"
+
+
+class MemoryTables:
+    """Tables that live in frames; the evaluation set is frozen at the first call."""
+
+    def __init__(self, trips: pd.DataFrame) -> None:
+        self.trips = trips
+        self.features = pd.DataFrame()
+        self.frozen: pd.DataFrame | None = None
+        self.prepared = 0
+
+    def prepare(self) -> None:
+        self.prepared += 1
+
+    def refresh_features(self, source_table: str) -> TableVersion:
+        self.features = feature_frame(self.trips, source_table)
+        return TableVersion("main.taxi.feature_table", 0)
+
+    def freeze_evaluation_set(self) -> TableVersion:
+        if self.frozen is None:
+            self.frozen = self.features[self.features[SPLIT] == "test"]
+        return TableVersion("main.taxi.evaluation_set", 0)
+
+    def training_rows(self, features: TableVersion) -> pd.DataFrame:
+        assert features.name == "main.taxi.feature_table"
+        return self.features[self.features[SPLIT] == "train"]
+
+    def evaluation_rows(self, evaluation_set: TableVersion) -> pd.DataFrame:
+        assert (evaluation_set, self.frozen is None) == (TableVersion("main.taxi.evaluation_set", 0), False)
+        assert self.frozen is not None
+        return self.frozen
+
+
+class MemoryRuns:
+    """Runs in a list; a logged model is found again by its address."""
+
+    def __init__(self) -> None:
+        self.models: dict[str, Predict] = {}
+        self.run_tags: dict[str, dict[str, str]] = {}
+        self.metrics: dict[str, dict[str, float]] = {}
+
+    def log_training(self, fitted: Fitted, metrics: Metrics, *, example: pd.DataFrame, tags: Mapping[str, str]) -> LoggedModel:
+        assert len(example) == 5
+        run_id = f"run-{len(self.run_tags) + 1}"
+        self.run_tags[run_id] = dict(tags)
+        self.metrics[run_id] = {"test_mae": metrics.mae}
+        self.models[f"models:/m-{run_id}"] = fitted.model.predict
+        return LoggedModel(run_id, f"models:/m-{run_id}")
+
+    def tags(self, run_id: str) -> Mapping[str, str]:
+        return self.run_tags[run_id]
+
+    def record(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        self.metrics[run_id].update(metrics)
+        self.run_tags[run_id].update(tags)
+
+
+class MemoryRegistry:
+    """Versions and aliases of models; `outage` is raised by every look-up of an alias."""
+
+    def __init__(self, runs: MemoryRuns) -> None:
+        self.runs = runs
+        self.versions: list[Predict] = []
+        self.aliases: dict[str, str] = {}
+        self.outage: Exception | None = None
+
+    def register(self, model_uri: str, name: str) -> str:
+        assert name == MODEL
+        self.versions.append(self.runs.models[model_uri])
+        return str(len(self.versions))
+
+    def version_with_alias(self, name: str, alias: str) -> str | None:
+        assert name == MODEL
+        if self.outage is not None:
+            raise self.outage
+        return self.aliases.get(alias)
+
+    def set_alias(self, name: str, alias: str, *, version: str) -> None:
+        assert name == MODEL
+        self.aliases[alias] = version
+
+    def remove_alias(self, name: str, alias: str) -> None:
+        assert name == MODEL
+        self.aliases.pop(alias, None)
+
+    def load(self, name: str, version: str) -> Predict:
+        assert name == MODEL
+        return self.versions[int(version) - 1]
+
+
+class MemoryTaskValues:
+    """One space of values, as if every task had the key `train`."""
+
+    def __init__(self) -> None:
+        self.published: dict[str, str | float | bool] = {}
+
+    def set(self, key: str, value: str | float | bool) -> None:  # noqa: FBT001 - a value, not a flag
+        self.published[key] = value
+
+    def get(self, task_key: str, key: str) -> str:
+        assert task_key == "train"
+        return str(self.published[key])
+
+
+class Workspace:
+    """All fakes together, and the lines that were reported."""
+
+    def __init__(self, trips: pd.DataFrame) -> None:
+        self.tables = MemoryTables(trips)
+        self.runs = MemoryRuns()
+        self.registry = MemoryRegistry(self.runs)
+        self.task_values = MemoryTaskValues()
+        self.lines: list[str] = []
+
+    def train(self) -> Trained:
+        return train("samples.nyctaxi.trips", GRID, tables=self.tables, log=self.runs, values=self.task_values, report=self.lines.append)
+
+    def validate(self) -> Validated:
+        return validate(
+            MODEL,
+            "train",
+            tables=self.tables,
+            runs=self.runs,
+            registry=self.registry,
+            values=self.task_values,
+            report=self.lines.append,
+        )
+
+
+@pytest.fixture
+def workspace(make_trips: MakeTrips) -> Workspace:
+    """Return a workspace whose source has 400 trips."""
+    return Workspace(make_trips(400, 1))
+
+
+def far_off(inputs: pd.DataFrame) -> np.ndarray:
+    """Predict nonsense: a Champion that any model beats."""
+    return np.full(len(inputs), 150.0)
+
+
+def exact(workspace: Workspace) -> Predict:
+    """Return a model that knows every fare: a Champion that no model beats."""
+
+    def predict(inputs: pd.DataFrame) -> np.ndarray:
+        assert workspace.tables.frozen is not None
+        fares: np.ndarray = workspace.tables.frozen.sort_values("trip_id")["fare_amount"].to_numpy()
+        assert len(inputs) == len(fares)
+        return fares
+
+    return predict
+
+
+def champion(workspace: Workspace, predict: Predict) -> None:
+    """Let a model with this predict function be version 1 and Champion."""
+    workspace.registry.versions.append(predict)
+    workspace.registry.aliases["Champion"] = "1"
+
+
+def test_train_publishes_run_model_and_error(workspace: Workspace) -> None:
+    """The next task finds run, model and MAE in the task values, the run names its tables and versions."""
+    trained = workspace.train()
+    assert workspace.task_values.published == {"run_id": "run-1", "model_uri": "models:/m-run-1", "test_mae": trained.metrics.mae}
+    assert trained.metrics.mae < 1.5
+    rows = len(workspace.tables.training_rows(TableVersion("main.taxi.feature_table", 0)))
+    assert workspace.runs.run_tags["run-1"] == {
+        "source_table": "samples.nyctaxi.trips",
+        "feature_table": "main.taxi.feature_table",
+        "feature_table_version": "0",
+        "training_rows": str(rows),
+        "evaluation_set": "main.taxi.evaluation_set",
+        "evaluation_set_version": "0",
+    }
+    assert workspace.tables.prepared == 1
+
+
+def test_train_reports_its_progress(workspace: Workspace) -> None:
+    """Features, each fold of the search, the best parameters and the run each have a line."""
+    workspace.train()
+    assert [line.split()[0] for line in workspace.lines] == ["features", "features", "grid", "grid", "grid", "grid", "run"]
+    assert "grid search 6/6 max_depth=2 n_estimators=20,40 fold" in workspace.lines[4]
+
+
+def test_row_order_of_the_source_changes_nothing(workspace: Workspace, make_trips: MakeTrips) -> None:
+    """A shuffled source gives the same model, metric for metric."""
+    other = Workspace(make_trips(400, 1).sample(frac=1.0, random_state=5, ignore_index=True))
+    assert workspace.train().metrics == other.train().metrics
+
+
+def test_a_source_without_usable_trips_is_an_error(workspace: Workspace) -> None:
+    """Nothing to train on: the message says what a usable trip is."""
+    workspace.tables.trips = workspace.tables.trips.assign(fare_amount=0.0)
+    with pytest.raises(NoRowsError, match=r"training rows: has no rows; expected usable trips \(0 < fare < 200"):
+        workspace.train()
+
+
+def test_a_source_without_a_column_is_an_error_that_names_the_table(workspace: Workspace) -> None:
+    """The error of the feature rules reaches the user."""
+    workspace.tables.trips = workspace.tables.trips.drop(columns="pickup_zip")
+    with pytest.raises(MissingColumnError, match=r"samples\.nyctaxi\.trips: column 'pickup_zip' is missing"):
+        workspace.train()
+
+
+def test_a_bad_grid_fails_before_anything_is_made(workspace: Workspace) -> None:
+    """No schema is created for a task that cannot run."""
+    with pytest.raises(GridError):
+        train("s", {"depth": [1]}, tables=workspace.tables, log=workspace.runs, values=workspace.task_values, report=print)
+    assert workspace.tables.prepared == 0
+
+
+def test_the_first_model_challenges(workspace: Workspace) -> None:
+    """Without a Champion the new version is better and carries the alias Challenger."""
+    trained = workspace.train()
+    assert workspace.validate().decision.is_better
+    assert workspace.registry.aliases == {"Challenger": "1"}
+    published = {name: workspace.task_values.published[name] for name in ("model_full_name", "model_version", "is_better")}
+    assert published == {"model_full_name": MODEL, "model_version": "1", "is_better": True}
+    assert workspace.task_values.published["test_mae"] == pytest.approx(trained.metrics.mae)
+
+
+def test_a_better_model_challenges_the_champion(workspace: Workspace) -> None:
+    """Beating the Champion sets the alias and leaves the numbers on the run."""
+    champion(workspace, far_off)
+    workspace.train()
+    assert workspace.validate().decision.is_better
+    assert workspace.registry.aliases == {"Champion": "1", "Challenger": "2"}
+    assert workspace.runs.run_tags["run-1"]["gate_champion_version"] == "1"
+    assert workspace.runs.run_tags["run-1"]["gate_is_better"] == "true"
+    assert workspace.runs.metrics["run-1"]["gate_champion_mae"] > 100
+
+
+def test_a_worse_model_leaves_no_challenger_behind(workspace: Workspace) -> None:
+    """The alias of an earlier challenger goes as well: nobody challenges now."""
+    champion(workspace, exact(workspace))
+    workspace.registry.aliases["Challenger"] = "1"
+    workspace.train()
+    assert not workspace.validate().decision.is_better
+    assert workspace.registry.aliases == {"Champion": "1"}
+    assert workspace.task_values.published["is_better"] is False
+
+
+def test_the_same_data_again_keep_the_champion(workspace: Workspace) -> None:
+    """A second run trains the same model: it does not win against itself."""
+    workspace.train()
+    champion(workspace, workspace.runs.models["models:/m-run-1"])
+    workspace.train()
+    assert not workspace.validate().decision.is_better
+
+
+def test_an_outage_of_the_registry_fails_the_task(workspace: Workspace) -> None:
+    """An unreachable registry is not a registry without a Champion: nothing is decided."""
+    workspace.train()
+    workspace.registry.outage = ConnectionError("registry is down")
+    with pytest.raises(ConnectionError, match="registry is down"):
+        workspace.validate()
+    assert (workspace.registry.aliases, "is_better" in workspace.task_values.published) == ({}, False)
+
+
+def test_a_run_of_another_task_is_refused(workspace: Workspace) -> None:
+    """Without the evaluation set's name and version there is nothing to compare on."""
+    workspace.train()
+    workspace.runs.run_tags["run-1"] = {}
+    with pytest.raises(ValueError, match="run run-1: has no tags 'evaluation_set'"):
+        workspace.validate()
+
+
+def test_names_follow_from_catalog_schema_and_model() -> None:
+    """The names that the jobs agree on."""
+    names = Names("main", "taxi")
+    assert names.model == "main.taxi.fare_predictor_model"
+    assert (names.feature_table, names.evaluation_set, names.volume) == (
+        "main.taxi.feature_table",
+        "main.taxi.evaluation_set",
+        "mlflow_artifacts",
+    )
+    assert quoted("main.my-schema.`t`") == "`main`.`my-schema`.`t`"
+
+
+@pytest.mark.parametrize("task", [pytest.param(tasks.train, id="train"), pytest.param(tasks.validate, id="validate")])
+def test_help_is_answered_without_a_platform(task: Callable[[list[str]], None], capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` lists the flags and exits 0."""
+    with pytest.raises(SystemExit) as ended:
+        task(["--help"])
+    assert ended.value.code == 0
+    assert "--catalog" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        pytest.param("{", "is not JSON", id="not JSON"),
+        pytest.param("[3]", "expected an object such as", id="list"),
+        pytest.param('{"depth": [3]}', "unknown parameter 'depth'; supported:", id="unknown parameter"),
+    ],
+)
+def test_a_bad_grid_on_the_command_line_is_a_usage_error(grid: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2 and one sentence, before Spark or MLflow is touched."""
+    with pytest.raises(SystemExit) as ended:
+        tasks.train(["--catalog", "c", "--schema", "s", "--source-table", "t", "--experiment", "e", "--parameter-grid", grid])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
