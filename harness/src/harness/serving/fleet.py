@@ -93,7 +93,7 @@ class Fleet:
         process.start()
         return process
 
-    def _spawn(self, entity: ServedEntity, socket: Path) -> "subprocess.Popen[bytes]":
+    def _spawn(self, entity: ServedEntity, socket: Path) -> subprocess.Popen[bytes]:
         folder = self._models.model_files(entity.entity_name, entity.entity_version)
         interpreter = self._environments.for_model(folder)
         build_log = self.log_file(entity, "build.log")

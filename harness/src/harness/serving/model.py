@@ -150,8 +150,9 @@ class EntityState(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A serving endpoint. `pending` is what an update is bringing up, or what a failed one tried to, with the outcome by
-    served entity id.
+    """A serving endpoint.
+
+    `pending` is what an update is bringing up, or what a failed one tried to; `outcome` then says, by entity id, how each ended.
     """
 
     id: str

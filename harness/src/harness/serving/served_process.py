@@ -21,7 +21,7 @@ MAX_RESTARTS = 3
 RESTART_WINDOW = dt.timedelta(minutes=5)
 CONNECT_PAUSE = 0.02
 
-Spawn = Callable[[Path], "subprocess.Popen[bytes]"]
+Spawn = Callable[[Path], subprocess.Popen[bytes]]
 """Start the model's process, listening at the path. May take long (environments); raises `ApiError`, `UserError` or OSError."""
 
 
