@@ -1,0 +1,198 @@
+"""The monitor API's messages, typed, and the rules that need nothing but them.
+
+Names and enums: databricks-sdk 0.156.0, `databricks.sdk.service.dataquality`. Output-only fields that a client sends are ignored.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from harness.errors import ApiError, NotEmulated
+from harness.monitoring.schemas import RESERVED
+
+Document = dict[str, object]
+RefreshState = Literal[
+    "MONITOR_REFRESH_STATE_PENDING",
+    "MONITOR_REFRESH_STATE_RUNNING",
+    "MONITOR_REFRESH_STATE_SUCCESS",
+    "MONITOR_REFRESH_STATE_FAILED",
+    "MONITOR_REFRESH_STATE_CANCELED",
+]
+Status = Literal["DATA_PROFILING_STATUS_PENDING", "DATA_PROFILING_STATUS_ACTIVE"]
+GranularityName = Literal[
+    "AGGREGATION_GRANULARITY_5_MINUTES",
+    "AGGREGATION_GRANULARITY_30_MINUTES",
+    "AGGREGATION_GRANULARITY_1_HOUR",
+    "AGGREGATION_GRANULARITY_1_DAY",
+    "AGGREGATION_GRANULARITY_1_WEEK",
+    "AGGREGATION_GRANULARITY_2_WEEKS",
+    "AGGREGATION_GRANULARITY_3_WEEKS",
+    "AGGREGATION_GRANULARITY_4_WEEKS",
+    "AGGREGATION_GRANULARITY_1_MONTH",
+    "AGGREGATION_GRANULARITY_1_YEAR",
+]
+
+
+class InferenceLogConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which columns hold time, prediction, model and label."""
+
+    problem_type: Literal["INFERENCE_PROBLEM_TYPE_REGRESSION", "INFERENCE_PROBLEM_TYPE_CLASSIFICATION"]
+    timestamp_column: str
+    granularities: tuple[GranularityName, ...]
+    prediction_column: str
+    model_id_column: str
+    label_column: str | None = None
+
+
+class CronSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When refreshes would start; kept, not carried out."""
+
+    quartz_cron_expression: str
+    timezone_id: str
+    pause_status: Literal["CRON_SCHEDULE_PAUSE_STATUS_PAUSED", "CRON_SCHEDULE_PAUSE_STATUS_UNPAUSED"] | None = None
+
+
+class DataProfilingConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A table monitor as the client writes it; the first group of fields may not be set yet."""
+
+    baseline_table_name: str | None = None
+    custom_metrics: tuple[Document, ...] = ()
+    notification_settings: Document | None = None
+    slicing_exprs: tuple[str, ...] = ()
+    snapshot: Document | None = None
+    time_series: Document | None = None
+
+    output_schema_id: str
+    inference_log: InferenceLogConfig | None = None
+    assets_dir: str | None = None
+    schedule: CronSchedule | None = None
+    skip_builtin_dashboard: bool = False
+    warehouse_id: str | None = None
+
+
+class MonitorRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of create."""
+
+    object_type: str
+    object_id: str
+    data_profiling_config: DataProfilingConfig | None = None
+
+
+class Monitor(msgspec.Struct, frozen=True, kw_only=True):
+    """What the harness remembers of one monitor."""
+
+    table_id: str
+    table: str
+    output_schema: str
+    config: DataProfilingConfig
+    version: int
+    status: Status
+    created_ms: int
+    failure: str | None = None
+
+    @property
+    def inference_log(self) -> InferenceLogConfig:
+        """The configuration's inference log, which `checked` has seen."""
+        assert self.config.inference_log is not None  # noqa: S101 - `checked`
+        return self.config.inference_log
+
+    @property
+    def profile_table(self) -> str:
+        """The full name of the profile metrics table."""
+        return f"{self.output_schema}.{self.table.rpartition('.')[2]}_profile_metrics"
+
+    @property
+    def drift_table(self) -> str:
+        """The full name of the drift metrics table."""
+        return f"{self.output_schema}.{self.table.rpartition('.')[2]}_drift_metrics"
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One run over the table, as the API shows it."""
+
+    object_type: Literal["table"]
+    object_id: str
+    refresh_id: int
+    state: RefreshState
+    trigger: Literal["MONITOR_REFRESH_TRIGGER_MANUAL"]
+    start_time_ms: int
+    end_time_ms: int | None = None
+    message: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the state is final."""
+        return self.state not in {"MONITOR_REFRESH_STATE_PENDING", "MONITOR_REFRESH_STATE_RUNNING"}
+
+
+def checked(config: DataProfilingConfig | None) -> DataProfilingConfig:
+    """Return `config` if the harness can compute it; else raise the platform's 400, or 501 with the field's name."""
+    if config is None:
+        raise invalid("data_profiling_config is required for object_type 'table'")
+    kinds = [kind for kind in ("snapshot", "time_series", "inference_log") if getattr(config, kind) is not None]
+    if len(kinds) != 1:
+        found = " and ".join(kinds) or "none"
+        raise invalid(f"data_profiling_config needs exactly one of snapshot, time_series, inference_log; found {found}")
+    _refuse_what_is_not_computed(config)
+    if config.inference_log is not None:
+        _check_inference_log(config.inference_log)
+    return config
+
+
+def _refuse_what_is_not_computed(config: DataProfilingConfig) -> None:
+    later = ("snapshot", "time_series", "baseline_table_name", "custom_metrics", "slicing_exprs", "notification_settings")
+    for name in later:
+        if getattr(config, name) not in (None, ()):
+            raise NotEmulated(f"data_profiling_config.{name}")
+    if config.schedule and config.schedule.pause_status != "CRON_SCHEDULE_PAUSE_STATUS_PAUSED":
+        raise NotEmulated("data_profiling_config.schedule that is not paused")
+
+
+def _check_inference_log(log: InferenceLogConfig) -> None:
+    where = "data_profiling_config.inference_log"
+    if log.problem_type != "INFERENCE_PROBLEM_TYPE_REGRESSION":
+        raise NotEmulated(f"{where}.problem_type {log.problem_type}")
+    if not log.granularities:
+        raise invalid(f"{where}.granularities needs at least one value")
+    if len(set(log.granularities)) < len(log.granularities):
+        raise invalid(f"{where}.granularities names a value twice: {', '.join(log.granularities)}")
+    named = [log.timestamp_column, log.prediction_column, log.model_id_column, *([log.label_column] if log.label_column else [])]
+    if len(set(named)) < len(named) or not all(named):
+        raise invalid(f"{where} needs a column of its own for each of timestamp, prediction, model id and label; found {', '.join(named)}")
+    # Assumption: a model-id column named like one of the metric tables' own columns cannot stand beside it.
+    if log.model_id_column in RESERVED:
+        raise invalid(f"{where}.model_id_column '{log.model_id_column}' is the name of a metric table's own column; rename it")
+
+
+def invalid(message: str) -> ApiError:
+    """Return the platform's 400."""
+    return ApiError(400, "INVALID_PARAMETER_VALUE", message)
+
+
+def updated(config: DataProfilingConfig, body: Document, mask: str) -> DataProfilingConfig:
+    """Return `config` with the fields that `mask` names taken from `body`: absent there means cleared."""
+    current: Document = {"data_profiling_config": msgspec.to_builtins(config)}
+    for path in filter(None, (part.strip() for part in mask.split(","))):
+        keys = ["data_profiling_config"] if path == "*" else path.split(".")
+        if keys[0] != "data_profiling_config" or (len(keys) > 1 and keys[1] not in DataProfilingConfig.__struct_fields__):
+            raise invalid(f"update_mask: '{path}' is not a field of a table monitor that can be updated")
+        current = _assigned(current, keys, _at(body, keys))
+    try:
+        return msgspec.convert(current.get("data_profiling_config"), DataProfilingConfig, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(f"data_profiling_config: {error}") from error
+
+
+def _at(document: Document, keys: list[str]) -> object:
+    value: object = document
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _assigned(document: Document, keys: list[str], value: object) -> Document:
+    key, *rest = keys
+    if rest:
+        inner = document.get(key)
+        value = _assigned(inner if isinstance(inner, dict) else {}, rest, value)
+    return {name: kept for name, kept in document.items() if name != key} | ({} if value is None else {key: value})

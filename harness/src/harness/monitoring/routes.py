@@ -1,0 +1,83 @@
+"""`w.data_quality`: monitors and refreshes over HTTP."""
+
+import msgspec
+
+from harness.http import AnyRoute, Call, Route
+from harness.monitoring.model import Document, Monitor, MonitorRequest, invalid
+from harness.monitoring.service import MonitoringService
+
+DOC = "https://docs.databricks.com/api/workspace/dataquality"
+MONITORS = "/api/data-quality/v1/monitors"
+MONITOR = f"{MONITORS}/{{object_type}}/{{object_id}}"
+REFRESHES = f"{MONITOR}/refreshes"
+REFRESH = f"{REFRESHES}/{{refresh_id}}"
+
+
+def routes(service: MonitoringService) -> list[AnyRoute]:
+    """Return the routes of the data quality API, all but the two the platform itself calls unimplemented."""
+
+    def create_monitor(call: Call) -> object:
+        return _monitor(service.create_monitor(call.json(MonitorRequest)))
+
+    def get_monitor(call: Call) -> object:
+        return _monitor(service.get_monitor(*_object(call)))
+
+    def update_monitor(call: Call) -> object:
+        return _monitor(service.update_monitor(*_object(call), call.json(Document), call.require("update_mask")))
+
+    def delete_monitor(call: Call) -> object:
+        service.delete_monitor(*_object(call))
+        return {}
+
+    def list_monitors(_call: Call) -> object:
+        return {"monitors": [_monitor(monitor) for monitor in service.monitors()]}
+
+    def create_refresh(call: Call) -> object:
+        return service.create_refresh(*_object(call))
+
+    def get_refresh(call: Call) -> object:
+        return service.get_refresh(*_object(call), _refresh_id(call))
+
+    def list_refreshes(call: Call) -> object:
+        return {"refreshes": service.list_refreshes(*_object(call))}
+
+    def cancel_refresh(call: Call) -> object:
+        return {"refresh": service.cancel_refresh(*_object(call), _refresh_id(call))}
+
+    return [
+        Route("POST", MONITORS, create_monitor, f"{DOC}/createmonitor"),
+        Route("GET", MONITORS, list_monitors, f"{DOC}/listmonitor"),
+        Route("GET", MONITOR, get_monitor, f"{DOC}/getmonitor"),
+        Route("PATCH", MONITOR, update_monitor, f"{DOC}/updatemonitor"),
+        Route("DELETE", MONITOR, delete_monitor, f"{DOC}/deletemonitor"),
+        Route("POST", REFRESHES, create_refresh, f"{DOC}/createrefresh"),
+        Route("GET", REFRESHES, list_refreshes, f"{DOC}/listrefresh"),
+        Route("GET", REFRESH, get_refresh, f"{DOC}/getrefresh"),
+        Route("POST", f"{REFRESH}/cancel", cancel_refresh, f"{DOC}/cancelrefresh"),
+    ]
+
+
+def _object(call: Call) -> tuple[str, str]:
+    return call.params["object_type"], call.params["object_id"]
+
+
+def _refresh_id(call: Call) -> int:
+    text = call.params["refresh_id"]
+    if not text.isdecimal():
+        raise invalid(f"refresh_id '{text}' is not a number")
+    return int(text)
+
+
+def _monitor(monitor: Monitor) -> Document:
+    # No `dashboard_id`: the harness makes no dashboard in the workspace; the HTML page of a run takes its place.
+    config: Document = msgspec.to_builtins(monitor.config)
+    written: Document = {
+        "monitored_table_name": monitor.table,
+        "profile_metrics_table_name": monitor.profile_table,
+        "drift_metrics_table_name": monitor.drift_table,
+        "monitor_version": monitor.version,
+        "status": monitor.status,
+    }
+    if monitor.failure:
+        written["latest_monitor_failure_message"] = monitor.failure
+    return {"object_type": "table", "object_id": monitor.table_id, "data_profiling_config": config | written}

@@ -1,0 +1,92 @@
+"""The two metric tables: columns, order and types as published outputs of real workspaces show them (databricks-solutions/ai-dev-kit)."""
+
+import pyarrow as pa
+
+_TIME = pa.timestamp("us", tz="UTC")
+_WINDOW = pa.struct([("start", _TIME), ("end", _TIME)])
+_TEST = pa.struct([("statistic", pa.float64()), ("pvalue", pa.float64())])
+_ITEMS = pa.list_(pa.struct([("item", pa.string()), ("count", pa.int64())]))
+_DELTA = pa.struct([("added", pa.int32()), ("missing", pa.int32())])
+TABLE = ":table"
+ALL_MODELS = "*"
+
+_PROFILE_HEAD = [
+    ("window", _WINDOW),
+    ("log_type", pa.string()),
+    ("logging_table_commit_version", pa.int32()),
+    ("monitor_version", pa.int64()),
+    ("granularity", pa.string()),
+    ("slice_key", pa.string()),
+    ("slice_value", pa.string()),
+]
+_PROFILE_TAIL = [
+    ("column_name", pa.string()),
+    ("count", pa.int64()),
+    ("data_type", pa.string()),
+    ("num_nulls", pa.int64()),
+    ("avg", pa.float64()),
+    ("quantiles", pa.list_(pa.float64())),
+    ("min", pa.float64()),
+    ("max", pa.float64()),
+    ("stddev", pa.float64()),
+    ("num_zeros", pa.int64()),
+    ("num_nan", pa.int64()),
+    ("min_length", pa.float64()),
+    ("max_length", pa.float64()),
+    ("avg_length", pa.float64()),
+    ("non_null_columns", pa.list_(pa.string())),
+    ("frequent_items", _ITEMS),
+    ("median", pa.float64()),
+    ("distinct_count", pa.int64()),
+    ("percent_nan", pa.float64()),
+    ("percent_null", pa.float64()),
+    ("percent_zeros", pa.float64()),
+    ("percent_distinct", pa.float64()),
+]
+_REGRESSION = [
+    ("mean_squared_error", pa.float64()),
+    ("root_mean_squared_error", pa.float64()),
+    ("mean_average_error", pa.float64()),
+    # Assumption: the platform's documentation names the mean absolute error `mean_average_error`; readers look for
+    # `mean_absolute_error`. It is added as a second column of the same value, so that a query by either name works.
+    ("mean_absolute_error", pa.float64()),
+    ("mean_absolute_percentage_error", pa.float64()),
+    ("r2_score", pa.float64()),
+]
+_DRIFT_HEAD = [
+    ("window", _WINDOW),
+    ("granularity", pa.string()),
+    ("monitor_version", pa.int64()),
+    ("slice_key", pa.string()),
+    ("slice_value", pa.string()),
+]
+_DRIFT_TAIL = [
+    ("column_name", pa.string()),
+    ("data_type", pa.string()),
+    ("window_cmp", _WINDOW),
+    ("drift_type", pa.string()),
+    ("count_delta", pa.int64()),
+    ("avg_delta", pa.float64()),
+    ("percent_null_delta", pa.float64()),
+    ("percent_zeros_delta", pa.float64()),
+    ("percent_distinct_delta", pa.float64()),
+    ("non_null_columns_delta", _DELTA),
+    ("js_distance", pa.float64()),
+    ("ks_test", _TEST),
+    ("wasserstein_distance", pa.float64()),
+    ("population_stability_index", pa.float64()),
+    ("chi_squared_test", _TEST),
+    ("tv_distance", pa.float64()),
+    ("l_infinity_distance", pa.float64()),
+]
+RESERVED = frozenset(name for name, _ in (*_PROFILE_HEAD, *_PROFILE_TAIL, *_REGRESSION, *_DRIFT_HEAD, *_DRIFT_TAIL))
+
+
+def profile_schema(model_id_column: str) -> pa.Schema:
+    """Return the profile table's schema; the model-id column bears the user's name for it."""
+    return pa.schema([*_PROFILE_HEAD, (model_id_column, pa.string()), *_PROFILE_TAIL, *_REGRESSION])
+
+
+def drift_schema(model_id_column: str) -> pa.Schema:
+    """Return the drift table's schema."""
+    return pa.schema([*_DRIFT_HEAD, (model_id_column, pa.string()), *_DRIFT_TAIL])

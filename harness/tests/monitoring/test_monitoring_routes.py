@@ -1,0 +1,386 @@
+"""Monitors through the unmodified SDK, over HTTP, on real Delta tables."""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import uvicorn
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.config import Config
+from databricks.sdk.errors import DatabricksError, NotFound, ResourceConflict
+from databricks.sdk.service.dataquality import (
+    AggregationGranularity,
+    CronSchedule,
+    CronSchedulePauseStatus,
+    DataProfilingConfig,
+    DataProfilingStatus,
+    InferenceLogConfig,
+    InferenceProblemType,
+    Monitor,
+    NotificationSettings,
+    Refresh,
+    RefreshState,
+    SnapshotConfig,
+)
+from deltalake import DeltaTable, write_deltalake
+from harness.clock import SystemClock
+from harness.http import application
+from harness.ids import SeededIds
+from harness.monitoring.routes import routes
+from harness.monitoring.service import MonitoringService
+from harness.names import FullName
+from harness.state import Store
+
+SCHEMA_ID = "5c4e3a00-0000-4000-8000-000000000001"
+TABLE_ID = "7ab1e000-0000-4000-8000-000000000001"
+TWIN_ID = "7ab1e000-0000-4000-8000-000000000002"
+DAILY = CronSchedule(
+    quartz_cron_expression="0 0 8 * * ?", timezone_id="UTC", pause_status=CronSchedulePauseStatus.CRON_SCHEDULE_PAUSE_STATUS_UNPAUSED
+)
+
+
+class FolderTables:
+    """The catalog port over a folder, with identifiers known beforehand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known = {TABLE_ID: FullName("main", "s", "trips"), TWIN_ID: FullName("main", "other", "trips")}
+
+    def table_path(self, full_name: FullName) -> Path:
+        return self.folder / full_name.catalog / full_name.schema / full_name.name
+
+    def table_by_id(self, table_id: str) -> FullName | None:
+        return self.known.get(table_id)
+
+    def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
+        return ("main", "monitoring") if schema_id == SCHEMA_ID else None
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> FolderTables:
+    return FolderTables(tmp_path / "warehouse")
+
+
+@pytest.fixture
+def make_service(tmp_path: Path, tables: FolderTables) -> Iterator[Callable[[], MonitoringService]]:
+    store = Store(tmp_path / "state.db")
+    made: list[MonitoringService] = []
+
+    def make() -> MonitoringService:
+        made.append(MonitoringService(clock=SystemClock(), ids=SeededIds(len(made)), store=store, tables=tables))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.close()
+    store.close()
+
+
+@pytest.fixture
+def service(make_service: Callable[[], MonitoringService]) -> MonitoringService:
+    return make_service()
+
+
+@pytest.fixture
+def workspace(service: MonitoringService) -> Iterator[WorkspaceClient]:
+    app = application(routes(service), token="secret", user="someone")
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield WorkspaceClient(config=Config(host=f"http://127.0.0.1:{port}", token="secret", auth_type="pat", retry_timeout_seconds=5))
+    server.should_exit = True
+    thread.join()
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true in time"
+        time.sleep(0.01)
+
+
+def write_trips(tables: FolderTables, days: int = 2) -> None:
+    moments = [dt.datetime(2026, 1, 5 + day, hour, tzinfo=dt.UTC) for day in range(days) for hour in range(6)]
+    rows = {
+        "at": pa.array(moments, pa.timestamp("us", tz="UTC")),
+        "model_version": pa.array(["1"] * len(moments), pa.string()),
+        "distance": pa.array([float(n) for n in range(len(moments))], pa.float64()),
+        "prediction": pa.array([10.0 + n for n in range(len(moments))], pa.float64()),
+        "fare": pa.array([11.0 + n for n in range(len(moments))], pa.float64()),
+    }
+    path = tables.table_path(FullName("main", "s", "trips"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_deltalake(path, pa.table(rows), mode="overwrite", schema_mode="overwrite")
+
+
+def inference_log(**changes: object) -> InferenceLogConfig:
+    log = InferenceLogConfig(
+        problem_type=InferenceProblemType.INFERENCE_PROBLEM_TYPE_REGRESSION,
+        timestamp_column="at",
+        granularities=[AggregationGranularity.AGGREGATION_GRANULARITY_1_DAY],
+        prediction_column="prediction",
+        model_id_column="model_version",
+        label_column="fare",
+    )
+    for name, value in changes.items():
+        setattr(log, name, value)
+    return log
+
+
+def monitor_of(object_id: str = TABLE_ID, **config: object) -> Monitor:
+    settings = DataProfilingConfig(output_schema_id=SCHEMA_ID, inference_log=inference_log())
+    for name, value in config.items():
+        setattr(settings, name, value)
+    return Monitor(object_type="table", object_id=object_id, data_profiling_config=settings)
+
+
+def newest(workspace: WorkspaceClient) -> Refresh:
+    return next(iter(workspace.data_quality.list_refresh("table", TABLE_ID)))
+
+
+def wait_for_end(workspace: WorkspaceClient, refresh_id: int | None = None) -> Refresh:
+    number = refresh_id or newest(workspace).refresh_id
+    assert number is not None
+    running = {RefreshState.MONITOR_REFRESH_STATE_PENDING, RefreshState.MONITOR_REFRESH_STATE_RUNNING}
+    wait_until(lambda: workspace.data_quality.get_refresh("table", TABLE_ID, number).state not in running)
+    return workspace.data_quality.get_refresh("table", TABLE_ID, number)
+
+
+def read(tables: FolderTables, name: str) -> pa.Table:
+    return DeltaTable(tables.table_path(FullName("main", "monitoring", name))).to_pyarrow_table()
+
+
+def test_creating_a_monitor_fills_both_metric_tables(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+    """The first refresh starts by itself and writes the tables under the names the monitor shows."""
+    write_trips(tables)
+    service.start()
+
+    created = workspace.data_quality.create_monitor(monitor_of()).data_profiling_config
+    refresh = wait_for_end(workspace)
+
+    assert created is not None
+    assert (created.status, created.monitor_version) == (DataProfilingStatus.DATA_PROFILING_STATUS_PENDING, 0)
+    assert created.monitored_table_name == "main.s.trips"
+    assert created.profile_metrics_table_name == "main.monitoring.trips_profile_metrics"
+    assert created.drift_metrics_table_name == "main.monitoring.trips_drift_metrics"
+    assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+    assert refresh.end_time_ms is not None
+    now = workspace.data_quality.get_monitor("table", TABLE_ID).data_profiling_config
+    assert now is not None
+    assert now.status == DataProfilingStatus.DATA_PROFILING_STATUS_ACTIVE
+    assert read(tables, "trips_profile_metrics").num_rows == 2 * 2 * 5
+    assert read(tables, "trips_drift_metrics").num_rows == 2 * 5
+    path = tables.table_path(FullName("main", "monitoring", "trips_profile_metrics"))
+    assert DeltaTable(path).metadata().configuration["delta.enableChangeDataFeed"] == "true"
+
+
+def test_a_refresh_goes_through_its_states(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+    """Asked for it is PENDING without an end; carried out it has one."""
+    write_trips(tables)
+    workspace.data_quality.create_monitor(monitor_of())
+
+    asked = workspace.data_quality.create_refresh("table", TABLE_ID, Refresh(object_type="table", object_id=TABLE_ID))
+    assert (asked.state, asked.end_time_ms) == (RefreshState.MONITOR_REFRESH_STATE_PENDING, None)
+    service.start()
+
+    assert wait_for_end(workspace, asked.refresh_id).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+    assert len(list(workspace.data_quality.list_refresh("table", TABLE_ID))) == 2
+
+
+def test_refreshing_twice_replaces_what_was_there(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+    """A second refresh adds no second set of rows, and sees the new day."""
+    write_trips(tables)
+    service.start()
+    workspace.data_quality.create_monitor(monitor_of())
+    wait_for_end(workspace)
+    write_trips(tables, days=3)
+
+    again = workspace.data_quality.create_refresh("table", TABLE_ID, Refresh(object_type="table", object_id=TABLE_ID))
+    wait_for_end(workspace, again.refresh_id)
+
+    profile = read(tables, "trips_profile_metrics")
+    assert profile.num_rows == 3 * 2 * 5
+    assert set(profile["logging_table_commit_version"].to_pylist()) == {1}
+
+
+def test_a_second_monitor_of_a_table_is_refused(workspace: WorkspaceClient) -> None:
+    """One monitor a table: the second create is a 409 that says so."""
+    workspace.data_quality.create_monitor(monitor_of())
+
+    with pytest.raises(ResourceConflict, match="already exist"):
+        workspace.data_quality.create_monitor(monitor_of())
+
+
+def test_a_missing_monitor_is_a_404_in_the_platform_s_words(workspace: WorkspaceClient) -> None:
+    """The message has the form seen on a live workspace."""
+    with pytest.raises(NotFound, match=rf"Cannot find Monitor with ID: /metastores:[-0-9a-f]+/tables:{TABLE_ID}/"):
+        workspace.data_quality.get_monitor("table", TABLE_ID)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        pytest.param({"inference_log": None}, "exactly one of snapshot, time_series, inference_log; found none", id="no kind"),
+        pytest.param({"snapshot": SnapshotConfig()}, "found snapshot and inference_log", id="two kinds"),
+        pytest.param({"inference_log": inference_log(granularities=[])}, "granularities", id="no granularity"),
+        pytest.param({"inference_log": inference_log(label_column="prediction")}, "a column of its own", id="one column twice"),
+        pytest.param({"inference_log": inference_log(model_id_column="window")}, "rename it", id="reserved name"),
+    ],
+)
+def test_a_bad_configuration_is_a_400(workspace: WorkspaceClient, config: dict[str, object], message: str) -> None:
+    """What no workspace accepts is refused at create, and leaves no monitor behind."""
+    with pytest.raises(DatabricksError, match=message) as caught:
+        workspace.data_quality.create_monitor(monitor_of(**config))
+
+    assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
+    assert list(workspace.data_quality.list_monitor()) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        pytest.param({"snapshot": SnapshotConfig(), "inference_log": None}, "snapshot", id="snapshot"),
+        pytest.param({"slicing_exprs": ["zone"]}, "slicing_exprs", id="slices"),
+        pytest.param({"baseline_table_name": "main.s.train"}, "baseline_table_name", id="baseline"),
+        pytest.param({"notification_settings": NotificationSettings()}, "notification_settings", id="mail"),
+        pytest.param(
+            {"schedule": DAILY},
+            "schedule",
+            id="live schedule",
+        ),
+        pytest.param(
+            {"inference_log": inference_log(problem_type=InferenceProblemType.INFERENCE_PROBLEM_TYPE_CLASSIFICATION)},
+            "CLASSIFICATION",
+            id="classification",
+        ),
+    ],
+)
+def test_what_is_not_computed_is_refused_by_name(workspace: WorkspaceClient, config: dict[str, object], named: str) -> None:
+    """A field the harness cannot honour is a 501 that names it, never a monitor that ignores it."""
+    with pytest.raises(DatabricksError, match=f"{named}.* is not emulated") as caught:
+        workspace.data_quality.create_monitor(monitor_of(**config))
+
+    assert caught.value.error_code == "NOT_IMPLEMENTED"
+
+
+def test_two_tables_of_one_name_cannot_share_an_output_schema(workspace: WorkspaceClient) -> None:
+    """Their metric tables would be the same ones."""
+    workspace.data_quality.create_monitor(monitor_of())
+
+    with pytest.raises(DatabricksError, match=r"main\.monitoring\.trips_profile_metrics is written by the monitor of main\.s\.trips"):
+        workspace.data_quality.create_monitor(monitor_of(TWIN_ID))
+
+
+def test_an_update_changes_what_the_mask_names(workspace: WorkspaceClient) -> None:
+    """Named fields are set, or cleared when the body lacks them; the others stay, and the version goes up."""
+    workspace.data_quality.create_monitor(monitor_of(assets_dir="/Workspace/here"))
+    weekly = inference_log(granularities=[AggregationGranularity.AGGREGATION_GRANULARITY_1_WEEK])
+    change = Monitor(
+        object_type="table", object_id=TABLE_ID, data_profiling_config=DataProfilingConfig(output_schema_id="", inference_log=weekly)
+    )
+    mask = "data_profiling_config.inference_log.granularities,data_profiling_config.assets_dir"
+
+    changed = workspace.data_quality.update_monitor("table", TABLE_ID, change, mask).data_profiling_config
+
+    assert changed is not None
+    assert changed.inference_log is not None
+    assert changed.inference_log.granularities == [AggregationGranularity.AGGREGATION_GRANULARITY_1_WEEK]
+    assert (changed.assets_dir, changed.output_schema_id, changed.monitor_version) == (None, SCHEMA_ID, 1)
+
+
+def test_an_update_of_an_unknown_field_is_refused(workspace: WorkspaceClient) -> None:
+    """A mask with a spelling mistake changes nothing and says so."""
+    workspace.data_quality.create_monitor(monitor_of())
+
+    with pytest.raises(DatabricksError, match=r"update_mask: 'data_profiling_config\.granularity'"):
+        workspace.data_quality.update_monitor("table", TABLE_ID, monitor_of(), "data_profiling_config.granularity")
+
+
+def test_a_deleted_monitor_leaves_its_tables(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+    """Deleting forgets the monitor; the metric tables stay, and a new monitor may be made."""
+    write_trips(tables)
+    service.start()
+    workspace.data_quality.create_monitor(monitor_of())
+    wait_for_end(workspace)
+
+    workspace.data_quality.delete_monitor("table", TABLE_ID)
+
+    assert list(workspace.data_quality.list_monitor()) == []
+    assert read(tables, "trips_profile_metrics").num_rows > 0
+    workspace.data_quality.create_monitor(monitor_of())
+
+
+def test_a_pending_refresh_can_be_cancelled_once(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+    """Cancelled it ends there and writes nothing; an ended refresh cannot be cancelled."""
+    write_trips(tables)
+    workspace.data_quality.create_monitor(monitor_of())
+    number = newest(workspace).refresh_id
+    assert number is not None
+
+    answer = workspace.data_quality.cancel_refresh("table", TABLE_ID, number)
+    service.start()
+    service.close()
+
+    assert answer.refresh is not None
+    assert answer.refresh.state == RefreshState.MONITOR_REFRESH_STATE_CANCELED
+    assert not tables.table_path(FullName("main", "monitoring", "trips_profile_metrics")).exists()
+    with pytest.raises(DatabricksError, match="already ended"):
+        workspace.data_quality.cancel_refresh("table", TABLE_ID, number)
+
+
+def test_a_missing_column_fails_the_refresh_with_its_name(
+    workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables
+) -> None:
+    """The refresh and the monitor say which table lacks which column."""
+    write_trips(tables)
+    service.start()
+    workspace.data_quality.create_monitor(monitor_of(inference_log=inference_log(label_column="tip")))
+
+    refresh = wait_for_end(workspace)
+
+    assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_FAILED
+    assert refresh.message is not None
+    assert "main.s.trips: column 'tip' is missing, expected a number" in refresh.message
+    monitor = workspace.data_quality.get_monitor("table", TABLE_ID).data_profiling_config
+    assert monitor is not None
+    assert monitor.latest_monitor_failure_message == refresh.message
+
+
+def test_a_dropped_table_fails_the_refresh(workspace: WorkspaceClient, service: MonitoringService) -> None:
+    """A table without a Delta log fails with one sentence."""
+    service.start()
+    workspace.data_quality.create_monitor(monitor_of())
+
+    refresh = wait_for_end(workspace)
+
+    assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_FAILED
+    assert refresh.message is not None
+    assert "main.s.trips: the table does not exist" in refresh.message
+
+
+def test_an_empty_table_succeeds_with_empty_metrics(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+    """No rows yet is no failure."""
+    write_trips(tables, days=0)
+    service.start()
+    workspace.data_quality.create_monitor(monitor_of())
+
+    assert wait_for_end(workspace).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+    assert (read(tables, "trips_profile_metrics").num_rows, read(tables, "trips_drift_metrics").num_rows) == (0, 0)
+
+
+def test_a_restart_finishes_what_was_asked_for(
+    workspace: WorkspaceClient, make_service: Callable[[], MonitoringService], tables: FolderTables
+) -> None:
+    """A refresh that an earlier harness left PENDING is carried out by the next one."""
+    write_trips(tables)
+    workspace.data_quality.create_monitor(monitor_of())
+
+    make_service().start()
+
+    assert wait_for_end(workspace).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
