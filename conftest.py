@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
+import harness  # noqa: F401 - before pytest imports harness/tests as a package of that name (--import-mode=importlib)
+
 # The same examples each time, and no timed assertions: a slow machine is not a bug.
 settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")

@@ -12,7 +12,16 @@ nox.options.error_on_external_run = False
 nox.options.reuse_existing_virtualenvs = True
 
 PYTHON = sys.executable
-TYPED = ["harness", "harness_guest", "dbruntime", "dry_run", "taxi_fare_features", "taxi_fare_training", "serving_client", "monitoring_unpacker"]
+TYPED = [
+    "harness",
+    "harness_guest",
+    "dbruntime",
+    "dry_run",
+    "taxi_fare_features",
+    "taxi_fare_training",
+    "serving_client",
+    "monitoring_unpacker",
+]
 NO_ENGINE = "not engine and not platform"
 
 
@@ -32,7 +41,8 @@ def types(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def imports(session: nox.Session) -> None:
     """Who may import whom."""
-    session.run(PYTHON, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")
+    command = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    session.run(PYTHON, "-c", command, env={"PYTHONPATH": "harness/src/harness/guest"})
 
 
 @nox.session(venv_backend="none")

@@ -74,7 +74,7 @@ def of_state(state: Path) -> list[str]:
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
             try:
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                folder = os.readlink(entry / "cwd")
+                folder = str((entry / "cwd").readlink())
                 zombie = "(zombie)" in (entry / "status").read_text()
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue

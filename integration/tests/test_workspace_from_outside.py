@@ -28,7 +28,14 @@ def test_unknown_route_is_501_and_names_itself(connection: Connection) -> None:
     assert "GET /api/2.0/clusters/list" in answer.json()["message"]
 
 
-@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic %%%"}], ids=["none", "wrong", "garbled"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param({}, id="no token"),
+        pytest.param({"Authorization": "Bearer wrong"}, id="wrong token"),
+        pytest.param({"Authorization": "Basic %%%"}, id="garbled"),
+    ],
+)
 def test_calls_without_the_token_are_refused(connection: Connection, header: dict[str, str]) -> None:
     """Closed by default: every route but health and discovery wants the token."""
     answer = httpx.get(f"{connection.host}/api/2.1/unity-catalog/catalogs", headers=header)

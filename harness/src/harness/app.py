@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
+from typing import Self
 
 import msgspec
 import uvicorn
@@ -49,7 +50,7 @@ class Harness:
             raise UserError(f"{self._layout.state}: the harness is not running")
         return self._connection
 
-    def __enter__(self) -> "Harness":
+    def __enter__(self) -> Self:
         running = find(self._layout.state)
         if running is not None:
             message = f"{self._layout.state}: a harness runs in this state folder already (process {running.pid})"
@@ -122,7 +123,8 @@ def _listen(port: int) -> socket.socket:
         listening.bind((LOOPBACK, port))
     except OSError as error:
         listening.close()
-        raise UserError(f"port {port} on {LOOPBACK} cannot be used ({error.strerror}); choose another with --port, or 0 for a free one") from error
+        message = f"port {port} on {LOOPBACK} cannot be used ({error.strerror}); choose another with --port, or 0 for a free one"
+        raise UserError(message) from error
     return listening
 
 
@@ -133,5 +135,3 @@ def _token(layout: Layout) -> str:
         path.touch(mode=0o600)
         path.write_text(f"dapi{secrets.token_hex(16)}")
     return path.read_text()
-
-

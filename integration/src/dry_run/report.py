@@ -113,9 +113,11 @@ class Report:
     @property
     def succeeded(self) -> bool:
         """Whether every task of every job succeeded, and every job ran."""
-        return len(self.jobs) == len(JOBS) and all(
-            task.result_state == "SUCCESS" for job in self.jobs for task in job.tasks
-        ) and all(job.result_state == "SUCCESS" for job in self.jobs)
+        return (
+            len(self.jobs) == len(JOBS)
+            and all(task.result_state == "SUCCESS" for job in self.jobs for task in job.tasks)
+            and all(job.result_state == "SUCCESS" for job in self.jobs)
+        )
 
 
 JOBS = ("ml_training_pipeline", "ml_batch_inference", "ml_monitoring")

@@ -64,7 +64,8 @@ def down(state: State = DEFAULT_STATE) -> None:
     while find(state) is not None:
         if time.monotonic() > deadline:
             os.kill(running.pid, signal.SIGKILL)
-            raise UserError(f"{state}: process {running.pid} did not end within {_SECONDS_TO_END:.0f} s and was killed; its log is {state}/logs/harness.log")
+            message = f"{state}: process {running.pid} did not end within {_SECONDS_TO_END:.0f} s and was killed"
+            raise UserError(f"{message}; its log is {state}/logs/harness.log")
         time.sleep(0.05)
 
 
