@@ -5,14 +5,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
+
 from harness.clock import SystemClock
 from harness.config import Layout
-from harness.engines.processes import Lifeline
+from harness.engines.processes import GUEST, Lifeline
 from harness.errors import ApiError
 from harness.http import application
 from harness.ids import RandomIds
@@ -22,6 +24,7 @@ from harness.serving import ModelInterpreter, ServingService, routes
 from harness.state import Store
 
 TOKEN = "t0ken"
+sys.path.append(str(GUEST))  # model servers have it on their PYTHONPATH; tests compare their code with MLflow's and with ours
 
 ADDS = """
 import numpy as np, mlflow
@@ -125,12 +128,12 @@ class Workspace:
     sdk: WorkspaceClient
     http: httpx.Client
 
-    def rows(self, table: str) -> list[dict[str, object]]:
+    def rows(self, table: str) -> list[dict[str, Any]]:
         """Return the rows of a payload table, everything acknowledged included, in order of their time."""
         from deltalake import DeltaTable
 
         self.tables.flush()
-        rows: list[dict[str, object]] = DeltaTable(self.layout.warehouse.joinpath(*table.split("."))).to_pyarrow_table().to_pylist()
+        rows: list[dict[str, Any]] = DeltaTable(self.layout.warehouse.joinpath(*table.split("."))).to_pyarrow_table().to_pylist()
         return sorted(rows, key=lambda row: str(row["request_time"]))
 
 

@@ -3,8 +3,12 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
 
+import httpx
 import pytest
 from databricks.sdk.errors import NotFound, OperationFailed, ResourceConflict
 from databricks.sdk.service.serving import (
@@ -18,11 +22,26 @@ from databricks.sdk.service.serving import (
     TrafficConfig,
 )
 
+from harness.serving import ServingService
+
 pytestmark = pytest.mark.platform
 SOON = timedelta(seconds=120)
 
 
-def entity(model: str, version: str = "1", **more) -> ServedEntityInput:
+class Workspace(Protocol):
+    """What conftest.py starts."""
+
+    host: str
+    serving: ServingService
+    sdk: Any  # a WorkspaceClient; every field of its answers is optional to the type checker
+    http: httpx.Client
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return the rows of a payload table."""
+        ...
+
+
+def entity(model: str, version: str = "1", **more: Any) -> ServedEntityInput:
     return ServedEntityInput(
         entity_name=f"main.ml.{model}", entity_version=version, workload_size="Small", scale_to_zero_enabled=True, **more
     )
@@ -39,7 +58,7 @@ def logged(prefix: str) -> AiGatewayConfig:
 
 
 @pytest.fixture(scope="module")
-def obeys(workspace) -> str:
+def obeys(workspace: Workspace) -> str:
     """An endpoint whose model does what its input says."""
     workspace.sdk.serving_endpoints.create_and_wait(
         "obeys", config=core("obeys", entity("obeys")), ai_gateway=logged("obeys"), timeout=SOON
@@ -47,15 +66,15 @@ def obeys(workspace) -> str:
     return "obeys"
 
 
-def call(workspace, name: str, body: object):
+def call(workspace: Workspace, name: str, body: object) -> httpx.Response:
     return workspace.http.post(f"/serving-endpoints/{name}/invocations", json=body)
 
 
-def told(workspace, name: str, word: str):
+def told(workspace: Workspace, name: str, word: str) -> httpx.Response:
     return call(workspace, name, {"dataframe_records": [{"do": word}]})
 
 
-def test_created_endpoint_answers_and_logs(workspace) -> None:
+def test_created_endpoint_answers_and_logs(workspace: Workspace) -> None:
     """create_and_wait ends when the model answers; its call is one row with the text as sent and as answered."""
     api = workspace.sdk.serving_endpoints
     endpoint = api.create_and_wait("fares", config=core("fares", entity("adds")), ai_gateway=logged("fares"), timeout=SOON)
@@ -77,7 +96,7 @@ def test_created_endpoint_answers_and_logs(workspace) -> None:
     assert (record.entity_name, record.entity_version) == ("main.ml.adds", "1")
 
 
-def test_request_id_of_the_answer_is_the_rows(workspace, obeys) -> None:
+def test_request_id_of_the_answer_is_the_rows(workspace: Workspace, obeys: str) -> None:
     """The header x-databricks-request-id finds the call in the inference table; failed calls are there too."""
     answer = told(workspace, obeys, "raise")
     assert answer.status_code == 400
@@ -90,16 +109,16 @@ def test_request_id_of_the_answer_is_the_rows(workspace, obeys) -> None:
     assert (row["status_code"], row["response"]) == (400, answer.text)
 
 
-def test_what_is_not_json_is_logged_as_sent(workspace, obeys) -> None:
+def test_what_is_not_json_is_logged_as_sent(workspace: Workspace, obeys: str) -> None:
     """A body that the model server cannot read is a 400 with a row that holds the body."""
     answer = workspace.http.post(f"/serving-endpoints/{obeys}/invocations", content=b"blah", headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert "blah" in [row["request"] for row in workspace.rows("main.logs.obeys_payload")]
 
 
-def test_unknown_names_have_two_kinds_of_404(workspace) -> None:
+def test_unknown_names_have_two_kinds_of_404(workspace: Workspace) -> None:
     """Control plane and invocations say different things about an endpoint that does not exist."""
-    with pytest.raises(NotFound, match="Endpoint with name 'nope' does not exist."):
+    with pytest.raises(NotFound, match=r"Endpoint with name 'nope' does not exist\."):
         workspace.sdk.serving_endpoints.get("nope")
     answer = call(workspace, "nope", {})
     assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
@@ -109,7 +128,7 @@ def test_unknown_names_have_two_kinds_of_404(workspace) -> None:
         workspace.sdk.serving_endpoints.get("no-version")
 
 
-def test_update_under_load_fails_no_call(workspace) -> None:
+def test_update_under_load_fails_no_call(workspace: Workspace) -> None:
     """While the second version comes up the first answers; no call fails; then the second answers."""
     api = workspace.sdk.serving_endpoints
     api.create_and_wait("moving", config=core("moving", entity("adds")), timeout=SOON)
@@ -145,7 +164,7 @@ def test_update_under_load_fails_no_call(workspace) -> None:
     assert (seen[0], seen[-1]) == (3.0, 103.0)
 
 
-def test_failed_update_keeps_the_old_version_serving(workspace) -> None:
+def test_failed_update_keeps_the_old_version_serving(workspace: Workspace) -> None:
     """A version that cannot be loaded fails the update with the reason; the endpoint stays READY on the old one."""
     api = workspace.sdk.serving_endpoints
     api.create_and_wait("steady", config=core("steady", entity("adds")), timeout=SOON)
@@ -160,7 +179,7 @@ def test_failed_update_keeps_the_old_version_serving(workspace) -> None:
     assert call(workspace, "steady", {"dataframe_records": [{"a": 1, "b": 2}]}).json() == {"predictions": [3.0]}
 
 
-def test_traffic_split_and_one_served_model(workspace) -> None:
+def test_traffic_split_and_one_served_model(workspace: Workspace) -> None:
     """Nothing goes to an entity with 0 percent, unless it is named in the path."""
     entities = (entity("adds", name="old"), entity("adds", "2", name="new"))
     config = core("split", *entities, routes={"old": 100, "new": 0})
@@ -175,7 +194,7 @@ def test_traffic_split_and_one_served_model(workspace) -> None:
 
 
 @pytest.mark.parametrize("word", ["exit", "crash"])
-def test_model_that_ends_its_process_is_started_again(workspace, obeys, word) -> None:
+def test_model_that_ends_its_process_is_started_again(workspace: Workspace, obeys: str, word: str) -> None:
     """The call that kills the model is a logged 500; the next one waits for the new process and is answered."""
     before = told(workspace, obeys, "pid").json()["predictions"]
     killer = told(workspace, obeys, word)
@@ -187,7 +206,7 @@ def test_model_that_ends_its_process_is_started_again(workspace, obeys, word) ->
     assert rows[killer.headers["x-databricks-request-id"]] == 500
 
 
-def test_calls_overlap(workspace, obeys) -> None:
+def test_calls_overlap(workspace: Workspace, obeys: str) -> None:
     """A slow call does not hold up a quick one."""
     told(workspace, obeys, "pid")
     slow = threading.Thread(target=told, args=(workspace, obeys, "sleep 3"))
@@ -198,7 +217,7 @@ def test_calls_overlap(workspace, obeys) -> None:
     slow.join()
 
 
-def test_slow_model_times_out(workspace, obeys, monkeypatch) -> None:
+def test_slow_model_times_out(workspace: Workspace, obeys: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that takes longer than the platform allows is a 504 in the documentation's words."""
     monkeypatch.setattr(workspace.serving.invocations, "execution_seconds", 0.2)
     answer = told(workspace, obeys, "sleep 0.5")
@@ -206,14 +225,14 @@ def test_slow_model_times_out(workspace, obeys, monkeypatch) -> None:
     assert answer.json()["message"] == "Timed out while evaluating the model. Verify that the model evaluates within the timeout."
 
 
-def test_what_the_model_prints_is_in_its_logs(workspace, obeys) -> None:
+def test_what_the_model_prints_is_in_its_logs(workspace: Workspace, obeys: str) -> None:
     """logs() returns the process's output, build_logs() what it runs on."""
     told(workspace, obeys, "print")
     assert "hello from the model" in workspace.sdk.serving_endpoints.logs(obeys, "obeys-1").logs
     assert "environment" in workspace.sdk.serving_endpoints.build_logs(obeys, "obeys-1").logs
 
 
-def test_openapi_tells_the_types(workspace) -> None:
+def test_openapi_tells_the_types(workspace: Workspace) -> None:
     """ai_query reads the type of one prediction from the endpoint's OpenAPI document."""
     document = json.loads(workspace.sdk.serving_endpoints.get_open_api("fares").contents.read())
     post = document["paths"]["/served-models/adds-1/invocations"]["post"]
@@ -226,7 +245,7 @@ def test_openapi_tells_the_types(workspace) -> None:
     assert document["servers"][0]["url"] == f"{workspace.host}/serving-endpoints/fares"
 
 
-def test_environment_variables_reach_the_model(workspace) -> None:
+def test_environment_variables_reach_the_model(workspace: Workspace) -> None:
     """environment_vars of the served entity are the process's."""
     config = core("greets", entity("obeys", environment_vars={"GREETING": "hello"}))
     workspace.sdk.serving_endpoints.create_and_wait("greets", config=config, timeout=SOON)
@@ -235,7 +254,7 @@ def test_environment_variables_reach_the_model(workspace) -> None:
     assert told(workspace, "greets", "variable").status_code == 404
 
 
-def test_restart_brings_everything_back(start_workspace, tmp_path) -> None:
+def test_restart_brings_everything_back(start_workspace: Callable[[Path], Workspace], tmp_path: Path) -> None:
     """After a restart the endpoint is not ready until its process answers again; its log goes on in the same table."""
     first = start_workspace(tmp_path)
     first.sdk.serving_endpoints.create_and_wait("stays", config=core("stays", entity("linear")), ai_gateway=logged("stays"), timeout=SOON)
@@ -249,7 +268,7 @@ def test_restart_brings_everything_back(start_workspace, tmp_path) -> None:
     assert len(second.rows("main.logs.stays_payload")) == 2
 
 
-def test_update_cut_off_by_a_restart_goes_on(start_workspace, tmp_path) -> None:
+def test_update_cut_off_by_a_restart_goes_on(start_workspace: Callable[[Path], Workspace], tmp_path: Path) -> None:
     """An update that was under way when the harness ended is finished by the next."""
     first = start_workspace(tmp_path)
     first.sdk.serving_endpoints.create("halfway", config=core("halfway", entity("adds")))
@@ -258,8 +277,8 @@ def test_update_cut_off_by_a_restart_goes_on(start_workspace, tmp_path) -> None:
     assert endpoint.state.ready.value == "READY"
 
 
-def test_tags_and_gateway_change_at_once(workspace) -> None:
-    """patch and put_ai_gateway need no update; the gateway's prefix defaults to the endpoint's name; an empty one ends logging."""
+def test_tags_and_gateway_change_at_once(workspace: Workspace) -> None:
+    """Method patch and put_ai_gateway need no update; the gateway's prefix defaults to the endpoint's name; an empty one ends logging."""
     api = workspace.sdk.serving_endpoints
     api.create_and_wait("tagged", config=core("tagged", entity("adds")), tags=[EndpointTag("a", "1"), EndpointTag("b", "2")], timeout=SOON)
     assert [(t.key, t.value) for t in api.patch("tagged", add_tags=[EndpointTag("c", "3")], delete_tags=["a"]).tags] == [
@@ -275,7 +294,7 @@ def test_tags_and_gateway_change_at_once(workspace) -> None:
     assert len(workspace.rows("main.logs.tagged_payload")) == 1
 
 
-def test_mlflow_deployment_client_works(workspace, monkeypatch) -> None:
+def test_mlflow_deployment_client_works(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow's client creates and lists with a trailing slash, and predicts."""
     from mlflow.deployments import get_deploy_client
 

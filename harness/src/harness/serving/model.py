@@ -37,7 +37,7 @@ class EntityInput(msgspec.Struct, frozen=True, kw_only=True):
     max_provisioned_concurrency: int | None = None
     environment_vars: dict[str, str] = {}
     instance_profile_arn: str | None = None
-    external_model: msgspec.Raw | None = None
+    external_model: object = None
     min_provisioned_throughput: int | None = None
     max_provisioned_throughput: int | None = None
     provisioned_model_units: int | None = None
@@ -64,7 +64,7 @@ class ConfigInput(msgspec.Struct, frozen=True, kw_only=True):
     served_entities: list[EntityInput] = []
     served_models: list[EntityInput] = []
     traffic_config: TrafficInput | None = None
-    auto_capture_config: msgspec.Raw | None = None
+    auto_capture_config: object = None
 
 
 class InferenceTableConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,7 +102,7 @@ class CreateEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     route_optimized: bool = False
     rate_limits: list[object] = []
-    telemetry_config: msgspec.Raw | None = None
+    telemetry_config: object = None
 
 
 class ServedEntity(msgspec.Struct, frozen=True, kw_only=True):
