@@ -1,0 +1,25 @@
+"""Deploy a registered model behind a Databricks endpoint safely, query it, score tables with ai_query."""
+
+from serving_client.batch import Scored, score_table, served_version
+from serving_client.batch_sql import ScoringSql
+from serving_client.deployment import Deployer, Registry, Waiting
+from serving_client.errors import ServingError, VerificationFailed
+from serving_client.plan import DeploymentPlan
+from serving_client.query import query, score
+from serving_client.retry import Retry
+
+__all__ = [
+    "Deployer",
+    "DeploymentPlan",
+    "Registry",
+    "Retry",
+    "Scored",
+    "ScoringSql",
+    "ServingError",
+    "VerificationFailed",
+    "Waiting",
+    "query",
+    "score",
+    "score_table",
+    "served_version",
+]
