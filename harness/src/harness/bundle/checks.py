@@ -1,0 +1,107 @@
+"""What can be known to be wrong in a resolved job before anything is written to the workspace."""
+
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from databricks.sdk.service.jobs import Task
+
+from harness.bundle.conform import UnknownKey, accepted
+from harness.bundle.nodes import Node
+from harness.errors import UserError
+
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "schemas": ("name", "catalog_name"),
+    "volumes": ("name", "catalog_name", "schema_name"),
+    "registered_models": ("name", "catalog_name", "schema_name"),
+    "experiments": ("name",),
+    "jobs": (),
+}
+
+
+def check_required(resources: Node) -> None:
+    """Raise when a resource lacks what its API cannot do without."""
+    for kind, keys in _REQUIRED.items():
+        found = resources.child(kind)
+        for name, resource in found.entries().items() if found is not None else ():
+            for key in keys:
+                if resource.child(key) is None:
+                    raise UserError(f"{resource.at}: resources.{kind}.{name}: '{key}' is missing; add it")
+
+
+def check_job(job: Node, path: str) -> None:
+    """Raise when tasks are not well-formed: key, one type, dependencies and environment that exist, no circle."""
+    tasks = job.child("tasks")
+    items = tasks.items() if tasks is not None else ()
+    if not items:
+        raise UserError(f"{job.at}: {path}: a job needs at least one task in 'tasks:'")
+    keys = {}
+    for number, task in enumerate(items):
+        key = task.child("task_key")
+        if key is None:
+            raise UserError(f"{task.at}: {path}.tasks[{number}]: 'task_key' is missing; give the task a name")
+        keys[key.string()] = task
+    environments = _keys(job, "environments", "environment_key")
+    for number, task in enumerate(items):
+        inner = f"{path}.tasks[{number}]"
+        _check_type(task, inner)
+        _check_depends(task, inner, [str(key) for key in keys])
+        environment = task.child("environment_key")
+        if environment is not None and environment.string() not in environments:
+            known = ", ".join(environments) or "none"
+            raise UserError(f"{environment.at}: {inner}.environment_key: '{environment.string()}' is not in 'environments:' (there: {known})")
+    _check_order(items, path)
+
+
+def unknown_task_types(warnings: list[UnknownKey]) -> None:
+    """Raise for an unknown key that was meant as a task's type."""
+    for warning in warnings:
+        name = warning.path.rpartition(".")[2]
+        if name.endswith("_task") and ".tasks[" in warning.path:
+            raise UserError(f"{warning.at}: {warning.path}: unknown task type '{name}'; expected one of {', '.join(task_types())}")
+
+
+def task_types() -> tuple[str, ...]:
+    """Return the platform's types of task."""
+    return tuple(sorted(key for key in accepted(Task) if key.endswith("_task")))
+
+
+def dependencies(task: Node) -> Iterator[Node]:
+    """Yield the keys of the tasks that a task depends on."""
+    found = task.child("depends_on")
+    for item in found.items() if found is not None else ():
+        key = item.child("task_key")
+        if key is not None:
+            yield key
+
+
+def _check_type(task: Node, path: str) -> None:
+    found = [key for key in task.entries() if key in task_types()]
+    if len(found) != 1:
+        what = f"has {' and '.join(found)}" if found else "has no type"
+        raise UserError(f"{task.at}: {path}: the task {what}; expected exactly one of {', '.join(task_types())}")
+
+
+def _check_depends(task: Node, path: str, keys: list[str]) -> None:
+    for key in dependencies(task):
+        if key.string() not in keys:
+            raise UserError(f"{key.at}: {path}.depends_on: no task '{key.string()}' in this job; expected one of {', '.join(keys)}")
+
+
+def _check_order(tasks: tuple[Node, ...], path: str) -> None:
+    graph = {_key(task): {key.string() for key in dependencies(task)} for task in tasks}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = " -> ".join(str(key) for key in error.args[1])
+        raise UserError(f"{tasks[0].at}: {path}: tasks wait for each other in a circle: {circle}; remove one 'depends_on'") from error
+
+
+def _key(task: Node) -> str | None:
+    found = task.child("task_key")
+    return found.string() if found is not None else None
+
+
+def _keys(job: Node, section: str, key: str) -> list[str]:
+    found = job.child(section)
+    named = [item.child(key) for item in found.items()] if found is not None else []
+    return [each.string() or "" for each in named if each is not None]
