@@ -50,7 +50,7 @@ def gather(workspace: WorkspaceClient, warehouse: Path, told: Told, *, run_ids: 
         started=told.started,
         seconds=told.seconds,
         jobs=_jobs(workspace, run_ids),
-        model=_model(workspace, entity),
+        model=_model(entity),
         endpoint=_shown(endpoint, entity),
         density=collect.density(processed, prediction=log.prediction_column, label=log.label_column)
         if processed is not None and log and log.label_column
@@ -83,8 +83,8 @@ class _Tables:
 
 def _jobs(workspace: WorkspaceClient, run_ids: Sequence[int] | None) -> tuple[Job, ...]:
     wanted = _newest_of_each_job(workspace) if run_ids is None else run_ids
-    runs = [workspace.jobs.get_run(run_id).as_dict() for run_id in wanted]
-    return collect.jobs(sorted(runs, key=lambda run: run.get("start_time") or 0))
+    runs = sorted((workspace.jobs.get_run(run_id) for run_id in wanted), key=lambda run: run.start_time or 0)
+    return collect.jobs([run.as_dict() for run in runs])
 
 
 def _newest_of_each_job(workspace: WorkspaceClient) -> list[int]:
@@ -118,7 +118,7 @@ def _shown(endpoint: ServingEndpointDetailed | None, entity: ServedEntityOutput 
     return Endpoint(endpoint.name or "", ready, entity.entity_version if entity else None)
 
 
-def _model(workspace: WorkspaceClient, entity: ServedEntityOutput | None) -> Model | None:
+def _model(entity: ServedEntityOutput | None) -> Model | None:
     """Return the newest version of the model that the endpoint serves, with its run's metrics and the gate's decision."""
     from mlflow.tracking import MlflowClient
 
