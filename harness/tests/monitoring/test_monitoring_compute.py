@@ -5,12 +5,13 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
-from harness.monitoring.compute import Source, UnfitTable, compute
-from harness.monitoring.model import GranularityName, InferenceLogConfig
-from harness.monitoring.windows import GRANULARITIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, mean_squared_error, r2_score
+
+from harness.monitoring.compute import Source, UnfitTable, compute
+from harness.monitoring.model import GranularityName, InferenceLogConfig
+from harness.monitoring.windows import GRANULARITIES
 
 Row = dict[str, object]
 DAY: GranularityName = "AGGREGATION_GRANULARITY_1_DAY"

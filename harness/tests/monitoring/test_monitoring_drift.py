@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from harness.monitoring.drift import Test as DriftTest
-from harness.monitoring.drift import categorical_drift, ks_pvalue, numeric_drift
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
+
+from harness.monitoring.drift import Test as DriftTest
+from harness.monitoring.drift import categorical_drift, ks_pvalue, numeric_drift
 
 CASES = Path(os.environ.get("HARNESS_CONTRACT", Path(__file__).parents[4] / "shared" / "contract")) / "drift-cases.json"
 numbers = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=60).map(lambda xs: np.sort(np.array(xs)))

@@ -11,7 +11,8 @@ import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
-from databricks.sdk.errors import DatabricksError, NotFound, ResourceConflict
+from databricks.sdk.errors import NotFound, ResourceConflict
+from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.dataquality import (
     AggregationGranularity,
     CronSchedule,
@@ -27,6 +28,7 @@ from databricks.sdk.service.dataquality import (
     SnapshotConfig,
 )
 from deltalake import DeltaTable, write_deltalake
+
 from harness.clock import SystemClock
 from harness.http import application
 from harness.ids import SeededIds
@@ -133,7 +135,7 @@ def inference_log(**changes: object) -> InferenceLogConfig:
     return log
 
 
-def monitor_of(object_id: str = TABLE_ID, **config: object) -> Monitor:
+def monitor_of(object_id: str = TABLE_ID, /, **config: object) -> Monitor:
     settings = DataProfilingConfig(output_schema_id=SCHEMA_ID, inference_log=inference_log())
     for name, value in config.items():
         setattr(settings, name, value)
