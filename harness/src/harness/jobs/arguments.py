@@ -1,0 +1,49 @@
+"""What a wheel task is called with: its own parameters, those of run-now, the job's. Pure."""
+
+from collections.abc import Mapping
+
+from harness.jobs.model import RunRequest, Settings, Task
+from harness.jobs.references import Context, resolve
+from harness.jobs.settings import invalid, not_emulated
+
+_OTHER_TASK_TYPES = ("notebook_params", "jar_params", "sql_params", "dbt_commands", "spark_submit_params", "pipeline_params")
+MAX_TOKEN = 64  # docs.databricks.com/api/workspace/jobs/runnow, idempotency_token
+
+
+def check_request(request: RunRequest, settings: Settings) -> None:
+    """Raise the platform's 400 for a run-now that does not fit the job."""
+    for name in _OTHER_TASK_TYPES:
+        if getattr(request, name):
+            raise not_emulated(f"run-now with '{name}'")
+    if len(request.idempotency_token) > MAX_TOKEN:
+        raise invalid(f"idempotency_token has at most {MAX_TOKEN} characters")
+    declared = [parameter.name for parameter in settings.parameters]
+    unknown = sorted(set(request.job_parameters) - set(declared))
+    if unknown:
+        raise invalid(f"Job parameter '{unknown[0]}' is not declared by the job; declared: {', '.join(declared) or 'none'}")
+    given = [name for name in ("python_params", "python_named_params") if getattr(request, name) is not None]
+    if declared and given:
+        # Assumption: the wording; the official client refuses this before it asks.
+        raise invalid(f"'{given[0]}' cannot be used with a job that declares parameters; use job_parameters")
+    if len(given) > 1:
+        raise invalid("'python_params' and 'python_named_params' exclude each other")
+    if not settings.tasks:
+        raise invalid("The job has no tasks; nothing can be run")
+
+
+def job_parameters(request: RunRequest, settings: Settings) -> dict[str, str]:
+    """Return the values of the job's parameters in a run."""
+    return {parameter.name: request.job_parameters.get(parameter.name, parameter.default) for parameter in settings.parameters}
+
+
+def arguments(task: Task, request: RunRequest, context: Context) -> tuple[str, ...]:
+    """Return the command-line arguments of `task`; `ReferenceProblemError` when a reference stands for nothing."""
+    wheel = task.python_wheel_task
+    named = request.python_named_params if request.python_named_params is not None else wheel.named_parameters
+    if request.python_params is not None:
+        return tuple(resolve(text, context) for text in request.python_params)
+    if named is None:
+        return tuple(resolve(text, context) for text in wheel.parameters)
+    # docs.databricks.com/jobs/parameters: job parameters are pushed down to wheel tasks with keyword arguments, and win there.
+    pushed: Mapping[str, str] = {**named, **context.parameters}
+    return tuple(f"--{name}={resolve(value, context)}" for name, value in pushed.items())

@@ -1,0 +1,245 @@
+"""One run under way: starts tasks as their dependencies end, tries them again, ends them all when it is cancelled or out of time."""
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+import msgspec
+
+from harness.clock import Clock, millis
+from harness.errors import ApiError, UserError
+from harness.ids import Ids
+from harness.jobs import graph, states
+from harness.jobs.arguments import arguments
+from harness.jobs.model import Result, Run, Settings, State, Task, TaskRun
+from harness.jobs.ports import DependencyFiles, Outcome, TaskProcess, TaskRunner
+from harness.jobs.references import Context, Finished, ReferenceProblemError
+from harness.jobs.requirements import local
+from harness.jobs.runs import Runs
+
+log = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """Something that happened to a run (`task_key` empty) or to an attempt of one of its tasks."""
+
+    run_id: int
+    job_id: int
+    state: State
+    task_key: str = ""
+    task_run_id: int = 0
+    attempt_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every execution needs."""
+
+    runs: Runs
+    runner: TaskRunner
+    files: DependencyFiles
+    clock: Clock
+    ids: Ids
+    host_url: str
+    on_event: Callable[[RunEvent], None]
+
+
+class Execution:
+    """Brings one run to its end; `execute` is called once, in a thread of its own."""
+
+    def __init__(self, run: Run, settings: Settings, around: Surroundings) -> None:
+        self._run_id = run.run_id
+        self._run = run
+        self._settings = settings
+        self._tasks = graph.selected(settings.tasks, run.request.only)
+        self._around = around
+        self._clock = around.clock
+        self._runs = around.runs
+        self._cancelled = threading.Event()
+        self._ended: SimpleQueue[tuple[str, Result]] = SimpleQueue()
+        self._deadline: dt.datetime | None = None
+
+    def cancel(self) -> None:
+        """End its tasks and start no more; returns at once."""
+        self._cancelled.set()
+
+    def execute(self) -> None:
+        """Run the graph to its end."""
+        if self._settings.timeout_seconds:
+            self._deadline = self._clock.now() + dt.timedelta(seconds=self._settings.timeout_seconds)
+        self._tell(self._change(states.RUNNING))
+        results: dict[str, Result] = {}
+        running: set[str] = set()
+        while True:
+            ready, skipped = self._settle(results, running)
+            results |= skipped
+            for task in ready:
+                running.add(task.task_key)
+                name = f"task-{self._run_id}-{task.task_key}"
+                threading.Thread(target=self._attempts, args=(task,), name=name, daemon=True).start()
+            if not running:
+                break
+            key, result = self._ended.get()
+            running.remove(key)
+            results[key] = result
+        self._finish(results)
+
+    def _settle(self, results: dict[str, Result], running: set[str]) -> tuple[list[Task], dict[str, Result]]:
+        if self._cancelled.is_set() or self._late():
+            ready: list[Task] = []
+            skipped: dict[str, Result] = {
+                task.task_key: "CANCELED" for task in self._tasks if task.task_key not in results and task.task_key not in running
+            }
+        else:
+            found, skipped = graph.settle(self._tasks, results)
+            ready = [task for task in found if task.task_key not in running]
+        for key, result in skipped.items():
+            self._change_task(self._runs.get(self._run_id).latest(key), state=states.skipped(result), end_time=self._now())
+        return ready, skipped
+
+    def _finish(self, results: dict[str, Result]) -> None:
+        result = graph.run_result(self._tasks, results)
+        if self._cancelled.is_set() and any(found in graph.STOPPED for found in results.values()):
+            result = "CANCELED"
+        elif self._late() and result == "FAILED":
+            result = "TIMEDOUT"
+        run = self._runs.get(self._run_id)
+        latest = [run.latest(task.task_key) for task in self._tasks]
+        self._tell(self._change(states.run_ended(result, latest), end_time=self._now()))
+        log.info("run %d of job %d ended: %s", run.run_id, run.job_id, result)
+
+    def _attempts(self, task: Task) -> None:
+        """Try `task` as often as it may be; whatever happens, say how it ended."""
+        result: Result = "FAILED"
+        attempt = 0
+        try:
+            while True:
+                result = self._attempt(task)
+                if self._cancelled.is_set() or self._late() or not graph.should_retry(task, result, attempt):
+                    break
+                attempt += 1
+                waiting = TaskRun(self._around.ids.number(), task.task_key, State("WAITING_FOR_RETRY"), attempt_number=attempt)
+                self._runs.add_task(self._run_id, waiting)
+                self._pause(task.min_retry_interval_millis / 1000)
+        finally:
+            self._ended.put((task.task_key, result))
+
+    def _attempt(self, task: Task) -> Result:
+        attempt = self._runs.get(self._run_id).latest(task.task_key)
+        started = self._now()
+        self._tell(self._change_task(attempt, state=states.PENDING, start_time=started))
+        running = started
+
+        def on_running() -> None:
+            nonlocal running
+            running = self._now()
+            self._tell(self._change_task(attempt, state=states.RUNNING, setup_duration=running - started))
+
+        outcome, code = self._outcome(task, attempt, on_running)
+        ended = self._now()
+        self._tell(
+            self._change_task(
+                attempt,
+                state=states.ended(outcome.result, outcome.message, code),
+                end_time=ended,
+                execution_duration=ended - running,
+                error=outcome.error,
+                error_trace=outcome.error_trace,
+            )
+        )
+        return outcome.result
+
+    def _outcome(self, task: Task, attempt: TaskRun, on_running: Callable[[], None]) -> tuple[Outcome, str]:
+        """Return how the attempt ended, and the termination code where it is not the result's own."""
+        if self._cancelled.is_set():
+            return Outcome("CANCELED", "Run cancelled."), ""
+        try:
+            process = self._process(task, attempt)
+            return self._around.runner.run(process, cancelled=self._cancelled, on_running=on_running), ""
+        except ReferenceProblemError as error:
+            return _failed(str(error)), "INVALID_RUN_CONFIGURATION"
+        except (ApiError, UserError) as error:
+            return _failed(f"Library installation failed: {error}"), "LIBRARY_INSTALLATION_ERROR"
+        except Exception as error:
+            log.exception("run %d: task %s could not be run", self._run_id, task.task_key)
+            return _failed(f"The harness could not run the task: {error!r}"), "INTERNAL_ERROR"
+
+    def _process(self, task: Task, attempt: TaskRun) -> TaskProcess:
+        values = self._runs.values_folder(self._run_id)
+        (values / f"{task.task_key}.json").unlink(missing_ok=True)  # Assumption: a new attempt begins without the values of the one before
+        given = arguments(task, self._run.request, self._context(attempt))
+        self._change_task(attempt, arguments=given)
+        environment = self._settings.environment(task.environment_key)
+        return TaskProcess(
+            run_id=self._run_id,
+            task_run_id=attempt.run_id,
+            task_key=task.task_key,
+            folder=self._runs.attempt_folder(self._run_id, attempt),
+            values=values,
+            package_name=task.python_wheel_task.package_name,
+            entry_point=task.python_wheel_task.entry_point,
+            arguments=given,
+            environment_version=environment.version,
+            dependencies=tuple(local(dependency, self._around.files) for dependency in environment.dependencies),
+            timeout_seconds=self._timeout(task),
+        )
+
+    def _context(self, attempt: TaskRun) -> Context:
+        run = self._runs.get(self._run_id)
+        latest = [run.latest(task.task_key) for task in self._tasks]
+        return Context(
+            job_id=run.job_id,
+            job_name=self._settings.name,
+            run_id=run.run_id,
+            parameters=run.parameters,
+            start_time=dt.datetime.fromtimestamp(run.start_time / 1000, dt.UTC),
+            task_name=attempt.task_key,
+            task_run_id=attempt.run_id,
+            execution_count=attempt.attempt_number + 1,
+            finished={
+                task.task_key: Finished(task.run_id, task.state.result_state, task.attempt_number + 1)
+                for task in latest
+                if task.state.result_state is not None
+            },
+            values=self._runs.values(self._run_id),
+            workspace_url=self._around.host_url,
+        )
+
+    def _timeout(self, task: Task) -> float | None:
+        limits: list[float] = [task.timeout_seconds] if task.timeout_seconds else []
+        if self._deadline is not None:
+            limits.append(max(0.0, (self._deadline - self._clock.now()).total_seconds()))
+        return min(limits, default=None)
+
+    def _late(self) -> bool:
+        return self._deadline is not None and self._clock.now() >= self._deadline
+
+    def _pause(self, seconds: float) -> None:
+        until = self._clock.now() + dt.timedelta(seconds=seconds)
+        while not self._cancelled.is_set() and (left := (until - self._clock.now()).total_seconds()) > 0:
+            self._clock.sleep(min(left, _LOOK_SECONDS))
+
+    def _change(self, state: State, end_time: int = 0) -> Run:
+        return self._runs.change(self._run_id, lambda run: msgspec.structs.replace(run, state=state, end_time=end_time))
+
+    def _change_task(self, attempt: TaskRun, **changes: object) -> TaskRun:
+        return self._runs.change_task(self._run_id, attempt.run_id, **changes)
+
+    def _tell(self, what: Run | TaskRun) -> None:
+        if isinstance(what, Run):
+            event = RunEvent(what.run_id, what.job_id, what.state)
+        else:
+            event = RunEvent(self._run_id, self._run.job_id, what.state, what.task_key, what.run_id, what.attempt_number)
+        self._around.on_event(event)
+
+    def _now(self) -> int:
+        return millis(self._clock.now())
+
+
+def _failed(message: str) -> Outcome:
+    return Outcome("FAILED", message, error=message)

@@ -1,0 +1,198 @@
+"""What a job is, and what a run of one is. Field names are those of the Jobs API 2.2."""
+
+from typing import Literal
+
+import msgspec
+
+RunIf = Literal["ALL_SUCCESS", "AT_LEAST_ONE_SUCCESS", "NONE_FAILED", "ALL_DONE", "AT_LEAST_ONE_FAILED", "ALL_FAILED"]
+Result = Literal[
+    "SUCCESS",
+    "FAILED",
+    "TIMEDOUT",
+    "CANCELED",
+    "EXCLUDED",
+    "DISABLED",
+    "UPSTREAM_FAILED",
+    "UPSTREAM_CANCELED",
+    "SUCCESS_WITH_FAILURES",
+    "MAXIMUM_CONCURRENT_RUNS_REACHED",
+]
+LifeCycle = Literal[
+    "QUEUED", "PENDING", "BLOCKED", "WAITING_FOR_RETRY", "RUNNING", "TERMINATING", "TERMINATED", "SKIPPED", "INTERNAL_ERROR"
+]
+ENDED: frozenset[LifeCycle] = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
+
+
+class PythonWheelTask(msgspec.Struct, frozen=True):
+    """Which function of which distribution to call, with what."""
+
+    package_name: str
+    entry_point: str
+    parameters: tuple[str, ...] = ()
+    named_parameters: dict[str, str] | None = None
+
+
+class Dependency(msgspec.Struct, frozen=True):
+    """An edge of the graph."""
+
+    task_key: str
+    outcome: str | None = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A node of the graph."""
+
+    task_key: str
+    python_wheel_task: PythonWheelTask
+    environment_key: str = ""
+    depends_on: tuple[Dependency, ...] = ()
+    run_if: RunIf = "ALL_SUCCESS"
+    max_retries: int = 0
+    min_retry_interval_millis: int = 0
+    retry_on_timeout: bool = False
+    timeout_seconds: int = 0
+    disabled: bool = False
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The keys of the tasks it waits for."""
+        return tuple(dependency.task_key for dependency in self.depends_on)
+
+
+class EnvironmentSpec(msgspec.Struct, frozen=True):
+    """What a task's interpreter holds. Older bundles send `client` for `environment_version`."""
+
+    environment_version: str = ""
+    client: str = ""
+    dependencies: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """The version, by either name."""
+        return self.environment_version or self.client
+
+
+class JobEnvironment(msgspec.Struct, frozen=True):
+    """A named environment of the job."""
+
+    environment_key: str
+    spec: EnvironmentSpec = EnvironmentSpec()
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """A job parameter and its value where a run gives none."""
+
+    name: str
+    default: str
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """When the platform would start the job by itself."""
+
+    quartz_cron_expression: str
+    timezone_id: str
+    pause_status: Literal["PAUSED", "UNPAUSED"] = "UNPAUSED"
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """Whether a run above the limit waits."""
+
+    enabled: bool
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The part of a job's settings that the harness acts on; the rest is kept and echoed."""
+
+    name: str = "Untitled"
+    tasks: tuple[Task, ...] = ()
+    environments: tuple[JobEnvironment, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    schedule: Schedule | None = None
+    max_concurrent_runs: int = 1
+    timeout_seconds: int = 0
+    queue: Queue | None = None
+
+    def environment(self, key: str) -> EnvironmentSpec:
+        """Return the spec under `key`, which parsing has checked."""
+        return next(environment.spec for environment in self.environments if environment.environment_key == key)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A job as it is stored: its settings exactly as they were sent."""
+
+    job_id: int
+    creator: str
+    created_time: int
+    settings: msgspec.Raw
+
+
+class State(msgspec.Struct, frozen=True):
+    """Where a run, or a task of one, stands."""
+
+    life_cycle_state: LifeCycle
+    result_state: Result | None = None
+    state_message: str = ""
+    termination_code: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens."""
+        return self.life_cycle_state in ENDED
+
+
+class TaskRun(msgspec.Struct, frozen=True):
+    """One attempt of one task."""
+
+    run_id: int
+    task_key: str
+    state: State
+    attempt_number: int = 0
+    start_time: int = 0
+    end_time: int = 0
+    setup_duration: int = 0
+    execution_duration: int = 0
+    arguments: tuple[str, ...] = ()
+    error: str = ""
+    error_trace: str = ""
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """The body of run-now."""
+
+    job_id: int
+    job_parameters: dict[str, str] = {}
+    python_params: tuple[str, ...] | None = None
+    python_named_params: dict[str, str] | None = None
+    only: tuple[str, ...] | None = None
+    idempotency_token: str = ""
+    queue: Queue | None = None
+    notebook_params: dict[str, str] | None = None
+    jar_params: tuple[str, ...] | None = None
+    sql_params: dict[str, str] | None = None
+    dbt_commands: tuple[str, ...] | None = None
+    spark_submit_params: tuple[str, ...] | None = None
+    pipeline_params: dict[str, bool] | None = None
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A run of a job, with the settings the job had when it was started."""
+
+    run_id: int
+    job_id: int
+    creator: str
+    state: State
+    settings: msgspec.Raw
+    request: RunRequest
+    parameters: dict[str, str]
+    tasks: tuple[TaskRun, ...]
+    start_time: int
+    end_time: int = 0
+    queued_time: int = 0
+
+    def attempts(self, task_key: str) -> tuple[TaskRun, ...]:
+        """Return the attempts of a task, first to last."""
+        return tuple(task for task in self.tasks if task.task_key == task_key)
+
+    def latest(self, task_key: str) -> TaskRun:
+        """Return the last attempt of a task."""
+        return self.attempts(task_key)[-1]

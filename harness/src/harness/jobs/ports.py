@@ -1,0 +1,56 @@
+"""What jobs need from others."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProcess:
+    """One attempt of one task, ready to run: nothing in it is left to resolve."""
+
+    run_id: int
+    task_run_id: int
+    task_key: str
+    folder: Path
+    """Where `stdout`, `stderr` and `report.json` go; the process works in `folder / "work"`."""
+    values: Path
+    """Folder with one JSON file of task values a task of the run."""
+    package_name: str
+    entry_point: str
+    arguments: tuple[str, ...]
+    environment_version: str
+    dependencies: tuple[str, ...]
+    """Requirements, `-r FILE`s, and wheels as paths on this machine (`….whl` or `….whl[extra]`)."""
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended. `error` is the exception's last line, `error_trace` its traceback."""
+
+    result: Literal["SUCCESS", "FAILED", "TIMEDOUT", "CANCELED"]
+    message: str = ""
+    error: str = ""
+    error_trace: str = ""
+
+
+class TaskRunner(Protocol):
+    """Whoever runs tasks as processes."""
+
+    def run(self, task: TaskProcess, *, cancelled: threading.Event, on_running: Callable[[], None]) -> Outcome:
+        """Install what the task needs, call `on_running`, run it to its end and say how it ended.
+
+        Soon after `cancelled` is set the task's processes are gone. `ApiError` or `UserError` when its environment cannot be made.
+        """
+        ...
+
+
+class DependencyFiles(Protocol):
+    """Files of the workspace."""
+
+    def file(self, path: str) -> Path:
+        """Return where the file at `/Workspace/…` or `/Volumes/…` lies on this machine; `ApiError` 404 when there is none."""
+        ...

@@ -1,0 +1,160 @@
+"""From the JSON of a job to typed settings, refusing what the platform refuses and what the harness cannot run. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from harness.errors import ApiError
+from harness.jobs import graph, references
+from harness.jobs.model import Settings, Task
+
+Json = dict[str, object]
+WHEEL = "python_wheel_task"
+MAX_TASKS = 1000  # docs.databricks.com/jobs: limits
+MAX_CONCURRENT_RUNS = 1000  # docs.databricks.com/api/workspace/jobs/create
+ENVIRONMENT_VERSIONS = ("1", "2", "3", "4", "5", "6")
+_KEY = re.compile(r"[\w\-]{1,100}", re.ASCII)  # docs.databricks.com/api/workspace/jobs/create, tasks.task_key
+# Kept and echoed, but nothing here acts on them: the harness says so once, in its log.
+_IDLE_TRIGGERS = ("schedule", "trigger", "continuous")
+_COMPUTE = ("new_cluster", "existing_cluster_id", "job_cluster_key", "libraries", "compute")
+# How arrays are merged by jobs/update.
+_ARRAYS = {"tasks": "task_key", "environments": "environment_key", "job_clusters": "job_cluster_key", "parameters": "name"}
+
+
+def parse(raw: Mapping[str, object]) -> Settings:
+    """Return the typed settings in `raw`, or raise a 400 that names the place, what is wrong and what is expected."""
+    _refuse_what_cannot_run(raw)
+    try:
+        settings = msgspec.convert(raw, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(f"Invalid job settings: {error}") from error
+    _check_job(settings)
+    for index, task in enumerate(settings.tasks):
+        _check_task(task, settings, f"tasks[{index}] ('{task.task_key}')")
+    _check_graph(settings)
+    return settings
+
+
+def invalid(message: str) -> ApiError:
+    """Return the platform's 400."""
+    return ApiError(400, "INVALID_PARAMETER_VALUE", message)
+
+
+def not_emulated(message: str) -> ApiError:
+    """Return a refusal of something the platform can do.
+
+    A 400 and not a 501, because the official clients repeat a 501 of a resource call for half a minute.
+    """
+    return ApiError(400, "NOT_IMPLEMENTED", f"{message} is not emulated by the harness; see docs/coverage.md")
+
+
+def sleeping_triggers(raw: Mapping[str, object]) -> list[str]:
+    """Return the names of the triggers in `raw` that would start the job on the platform and do not here."""
+    return [name for name in _IDLE_TRIGGERS if isinstance(found := raw.get(name), Mapping) and found.get("pause_status") != "PAUSED"]
+
+
+def merged(before: Mapping[str, object], changes: Mapping[str, object], removed: Sequence[str]) -> Json:
+    """Return the settings after jobs/update: top-level fields replaced, known arrays merged by key, `removed` fields taken out."""
+    after: Json = {**before, **{name: _merged_field(name, before.get(name), value) for name, value in changes.items()}}
+    for path in removed:
+        name, _, key = path.partition("/")
+        entries = after.get(name)
+        if key and name in _ARRAYS and isinstance(entries, list):
+            after[name] = [entry for entry in entries if entry.get(_ARRAYS[name]) != key]
+        else:
+            after.pop(name, None)
+    return after
+
+
+def _merged_field(name: str, before: object, value: object) -> object:
+    if name not in _ARRAYS or not isinstance(before, list) or not isinstance(value, list):
+        return value
+    key = _ARRAYS[name]
+    new = {entry.get(key): entry for entry in value}
+    return [new.pop(entry.get(key), entry) for entry in before] + list(new.values())
+
+
+def _refuse_what_cannot_run(raw: Mapping[str, object]) -> None:
+    for name in raw:
+        if name.endswith("_task"):
+            raise not_emulated(f"'{name}' at the top level of a job (Jobs 2.0); put it in 'tasks'. It")
+        if name in ("access_control_list", "git_source"):
+            raise not_emulated(f"'{name}' in a job's settings (permissions: PUT /api/2.0/permissions/jobs/<job_id>)")
+    tasks = raw.get("tasks")
+    for index, task in enumerate(tasks if isinstance(tasks, list) else []):
+        if isinstance(task, Mapping):
+            _refuse_task(task, f"tasks[{index}] ('{task.get('task_key', '?')}')")
+
+
+def _refuse_task(task: Mapping[str, object], where: str) -> None:
+    for name in task:
+        if name.endswith("_task") and name != WHEEL:
+            raise not_emulated(f"{where}: task type '{name}' (supported: '{WHEEL}')")
+        if name in _COMPUTE:
+            raise not_emulated(f"{where}: '{name}' (supported: serverless compute, by 'environment_key')")
+    if WHEEL not in task:
+        raise invalid(f"{where}: no task type; expected '{WHEEL}'")
+
+
+def _check_job(settings: Settings) -> None:
+    if len(settings.tasks) > MAX_TASKS:
+        raise invalid(f"A job has at most {MAX_TASKS} tasks; this one has {len(settings.tasks)}")
+    if not 0 <= settings.max_concurrent_runs <= MAX_CONCURRENT_RUNS:
+        raise invalid(f"max_concurrent_runs must be between 0 and {MAX_CONCURRENT_RUNS}; got {settings.max_concurrent_runs}")
+    _unique("tasks", "task_key", [task.task_key for task in settings.tasks])
+    _unique("environments", "environment_key", [environment.environment_key for environment in settings.environments])
+    _unique("parameters", "name", [parameter.name for parameter in settings.parameters])
+    for index, environment in enumerate(settings.environments):
+        if environment.spec.version not in ENVIRONMENT_VERSIONS:
+            where = f"environments[{index}] ('{environment.environment_key}'): environment_version '{environment.spec.version}'"
+            raise invalid(f"{where} is not known; expected one of {', '.join(ENVIRONMENT_VERSIONS)}")
+
+
+def _check_task(task: Task, settings: Settings, where: str) -> None:
+    if not _KEY.fullmatch(task.task_key):
+        raise invalid(f"{where}: task_key must be 1 to 100 letters, digits, hyphens and underscores")
+    if task.environment_key not in [environment.environment_key for environment in settings.environments]:
+        found = (
+            f"environment_key '{task.environment_key}' is not among the job's environments"
+            if task.environment_key
+            else "no environment_key"
+        )
+        raise invalid(f"{where}: {found}; a {WHEEL} on serverless compute needs one")
+    wheel = task.python_wheel_task
+    if wheel.parameters and wheel.named_parameters is not None:
+        raise invalid(f"{where}: 'parameters' and 'named_parameters' exclude each other")
+    if task.max_retries < -1 or task.min_retry_interval_millis < 0 or task.timeout_seconds < 0:
+        raise invalid(f"{where}: max_retries must be -1 or more, min_retry_interval_millis and timeout_seconds 0 or more")
+    for dependency in task.depends_on:
+        if dependency.outcome is not None:
+            raise not_emulated(f"{where}: depends_on '{dependency.task_key}' with an 'outcome' (of a condition_task)")
+
+
+def _check_graph(settings: Settings) -> None:
+    upstream = {task.task_key: task.upstream for task in settings.tasks}
+    for dependent, before in upstream.items():
+        missing = next((key for key in before if key not in upstream), None)
+        if missing is not None:
+            raise invalid(f"Task '{dependent}' depends on task '{missing}', which does not exist; tasks: {', '.join(upstream)}")
+    circle = graph.cycle(upstream)
+    if circle:
+        raise invalid(f"The tasks' dependencies form a cycle: {' -> '.join(circle)}")
+    parameters = [parameter.name for parameter in settings.parameters]
+    for task in settings.tasks:
+        try:
+            references.check(list(_texts(task)), parameters=parameters, upstream=sorted(graph.reachable(task.task_key, upstream)))
+        except references.ReferenceProblemError as error:
+            raise invalid(f"Task '{task.task_key}': {error}") from error
+
+
+def _texts(task: Task) -> Iterator[str]:
+    yield from task.python_wheel_task.parameters
+    yield from (task.python_wheel_task.named_parameters or {}).values()
+
+
+def _unique(where: str, field: str, keys: Sequence[str]) -> None:
+    twice = [key for key, count in Counter(keys).items() if count > 1]
+    if twice:
+        raise invalid(f"{where}: {field} '{twice[0]}' is given more than once")

@@ -1,0 +1,208 @@
+"""Jobs and runs as the API shows them. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from harness.jobs.model import Job, Run, State, TaskRun
+from harness.jobs.settings import Json, invalid
+from harness.jobs.states import status
+
+T = TypeVar("T")
+PER_PAGE = 100  # docs.databricks.com/api/workspace/jobs/get: at most 100 elements of an array a page
+MAX_JOBS = 100  # docs.databricks.com/api/workspace/jobs/list, limit
+MAX_RUNS = 25  # docs.databricks.com/api/workspace/jobs/listruns, limit
+_SETTINGS_ARRAYS = ("tasks", "job_clusters", "parameters", "environments")
+_RUN_ARRAYS = ("tasks", "job_clusters", "job_parameters", "repair_history")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilters:
+    """Which runs to list."""
+
+    job_id: int | None = None
+    active_only: bool = False
+    completed_only: bool = False
+    expand_tasks: bool = False
+    start_time_from: int = 0
+    start_time_to: int | None = None
+    limit: int = 20
+    page_token: str = ""
+
+    def match(self, run: Run) -> bool:
+        """Return whether `run` is among them."""
+        if (self.active_only and run.state.ended) or (self.completed_only and not run.state.ended):
+            return False
+        return self.start_time_from <= run.start_time and (self.start_time_to is None or run.start_time <= self.start_time_to)
+
+
+def name(job: Job) -> str:
+    """Return the job's name."""
+    return str(_settings(job.settings).get("name", "Untitled"))
+
+
+def job(job: Job, page_token: str = "") -> Json:
+    """Return a job with its settings as they were sent; beyond 100 tasks, a page of them."""
+    settings = _settings(job.settings)
+    found = {**_header(job), "run_as_user_name": job.creator, "settings": settings}
+    return found | _paged(settings, _SETTINGS_ARRAYS, page_token)
+
+
+def job_page(jobs: Sequence[Job], *, limit: int, page_token: str, expand_tasks: bool) -> Json:
+    """Return a page of jobs; their tasks only when asked for."""
+    shown, tokens = _page(jobs, limit, MAX_JOBS, page_token)
+    listed = []
+    for one in shown:
+        settings = _settings(one.settings)
+        if not expand_tasks:
+            settings = {key: value for key, value in settings.items() if key not in ("tasks", "job_clusters", "environments")}
+        listed.append({**_header(one), "settings": settings})
+    return {"jobs": listed, **tokens} if listed else {"has_more": False}
+
+
+def run(run: Run, host_url: str, *, only: TaskRun | None = None, page_token: str = "") -> Json:
+    """Return a run, or of it `only` one attempt."""
+    settings = _settings(run.settings)
+    by_key = {str(task["task_key"]): task for task in _tasks(settings)}
+    tasks: list[object] = [_task(task, by_key[task.task_key], run, host_url) for task in run.tasks if only is None or task is only]
+    shown = {
+        **_summary(run, settings, host_url),
+        **_moments(run.start_time, run.end_time, run.state),
+        "tasks": tasks,
+        "job_parameters": [{"name": name, "value": value, "default": _default(settings, name)} for name, value in run.parameters.items()],
+    }
+    if only is not None:
+        shown |= {"run_id": only.run_id, "number_in_job": only.run_id, **_progress(only), **_states(only.state)}
+    return shown | _paged(shown, _RUN_ARRAYS, page_token)
+
+
+def run_page(runs: Sequence[Run], filters: RunFilters, host_url: str) -> Json:
+    """Return a page of the runs that match."""
+    if filters.active_only and filters.completed_only:
+        raise invalid("active_only and completed_only exclude each other")
+    shown, tokens = _page([found for found in runs if filters.match(found)], filters.limit, MAX_RUNS, filters.page_token)
+    listed = [run(found, host_url) for found in shown]
+    if not filters.expand_tasks:
+        listed = [{key: value for key, value in found.items() if key != "tasks"} for found in listed]
+    return {"runs": listed, **tokens} if listed else {"has_more": False}
+
+
+def output(metadata: Json, task: TaskRun, logs: str, *, truncated: bool) -> Json:
+    """Return what an attempt printed and how it failed."""
+    shown: Json = {"metadata": metadata, "logs": logs, "logs_truncated": truncated}
+    if task.error or task.state.result_state in ("FAILED", "TIMEDOUT"):
+        shown |= {"error": task.error or task.state.state_message}
+    if task.error_trace:
+        shown |= {"error_trace": task.error_trace}
+    return shown
+
+
+def _header(job: Job) -> Json:
+    return {"job_id": job.job_id, "creator_user_name": job.creator, "created_time": job.created_time}
+
+
+def _summary(run: Run, settings: Json, host_url: str) -> Json:
+    return {
+        "job_id": run.job_id,
+        "run_id": run.run_id,
+        "number_in_job": run.run_id,
+        "original_attempt_run_id": run.run_id,
+        "creator_user_name": run.creator,
+        "run_name": settings.get("name", "Untitled"),
+        "run_page_url": f"{host_url}/jobs/{run.job_id}/runs/{run.run_id}",
+        "run_type": "JOB_RUN",
+        "trigger": "ONE_TIME",
+        "format": "MULTI_TASK",
+        **_states(run.state),
+        **({"schedule": settings["schedule"]} if "schedule" in settings else {}),
+    }
+
+
+def _task(task: TaskRun, sent: Json, run: Run, host_url: str) -> Json:
+    wheel = sent["python_wheel_task"]
+    resolved = {**wheel, "parameters": task.arguments} if isinstance(wheel, dict) and task.arguments else wheel
+    kept = {key: sent[key] for key in ("depends_on", "description", "environment_key", "timeout_seconds", "max_retries") if key in sent}
+    return {
+        "run_id": task.run_id,
+        "task_key": task.task_key,
+        **kept,
+        "run_if": sent.get("run_if", "ALL_SUCCESS"),
+        "python_wheel_task": resolved,
+        "run_page_url": f"{host_url}/jobs/{run.job_id}/runs/{task.run_id}",
+        **_progress(task),
+        **_states(task.state),
+    }
+
+
+def _progress(task: TaskRun) -> Json:
+    return {
+        "attempt_number": task.attempt_number,
+        "start_time": task.start_time,
+        "end_time": task.end_time,
+        "setup_duration": task.setup_duration,
+        "execution_duration": task.execution_duration,
+        "cleanup_duration": 0,
+    }
+
+
+def _moments(start: int, end: int, state: State) -> Json:
+    """A run's own durations are 0 but for the whole (docs: multitask job runs)."""
+    whole = {"run_duration": end - start} if state.ended else {}
+    return {"start_time": start, "end_time": end, "setup_duration": 0, "execution_duration": 0, "cleanup_duration": 0, **whole}
+
+
+def _states(state: State) -> Json:
+    result = {"result_state": state.result_state} if state.result_state is not None else {}
+    stopped = state.result_state in ("CANCELED", "TIMEDOUT")
+    older = {
+        "life_cycle_state": state.life_cycle_state,
+        **result,
+        "state_message": state.state_message,
+        "user_cancelled_or_timedout": stopped,
+    }
+    return {"state": older, "status": status(state)}
+
+
+def _paged(shown: Json, arrays: Sequence[str], page_token: str) -> Json:
+    """Return what replaces `shown`'s parts when its tasks do not fit one page."""
+    tasks = shown.get("tasks")
+    if not isinstance(tasks, list) or len(tasks) <= PER_PAGE:
+        return {}
+    start = _offset(page_token)
+    # The official client extends each array by the next page's, so each must be there.
+    parts: Json = {name: shown.get(name, []) if start == 0 else [] for name in arrays} | {"tasks": tasks[start : start + PER_PAGE]}
+    more = {"next_page_token": str(start + PER_PAGE)} if start + PER_PAGE < len(tasks) else {}
+    return {"settings": {**shown, **parts}, **more} if "environments" in arrays else {**parts, **more}
+
+
+def _page(items: Sequence[T], limit: int, most: int, page_token: str) -> tuple[Sequence[T], Json]:
+    if not 0 <= limit <= most:
+        raise invalid(f"limit must be between 1 and {most}; got {limit}")
+    start, size = _offset(page_token), limit or most
+    tokens: Json = {"has_more": start + size < len(items)}
+    if start + size < len(items):
+        tokens["next_page_token"] = str(start + size)
+    if start > 0:
+        tokens["prev_page_token"] = str(max(0, start - size))
+    return items[start : start + size], tokens
+
+
+def _offset(page_token: str) -> int:
+    if page_token and not page_token.isdecimal():
+        raise invalid(f"page_token '{page_token}' is not one that was handed out")
+    return int(page_token or 0)
+
+
+def _settings(raw: msgspec.Raw) -> Json:
+    return msgspec.json.decode(raw, type=dict[str, object])
+
+
+def _tasks(settings: Json) -> list[Json]:
+    return msgspec.convert(settings.get("tasks", []), list[dict[str, object]])
+
+
+def _default(settings: Json, name: str) -> object:
+    declared = msgspec.convert(settings.get("parameters", []), list[dict[str, object]])
+    return next(parameter["default"] for parameter in declared if parameter["name"] == name)
