@@ -181,6 +181,13 @@ def test_days_without_labels_leave_a_gap_in_the_lines(empty: Page) -> None:
     assert '<line class="mae"' not in html
 
 
+def test_a_model_without_any_error_still_has_its_chart(empty: Page) -> None:
+    """Errors of exactly zero are drawn on the floor."""
+    html = render(replace(empty, days=(DayError(dt.date(2026, 1, 5), 10, 0.0, 0.0),)))
+
+    assert "5 Jan: 10 rows, MAE 0, RMSE 0" in html
+
+
 def test_only_tests_that_survive_the_correction_are_marked() -> None:
     """Of twenty tests one at 4 % is chance, one at 0.01 % is not."""
     plain = [DriftCell("a", dt.date(2026, 1, n), 0.0, 0.1, 0.5) for n in range(1, 19)]

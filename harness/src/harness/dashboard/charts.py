@@ -86,7 +86,7 @@ def density_chart(density: Density) -> Markup:
 
 def error_lines(days: Sequence[DayError]) -> Markup:
     """Return MAE and RMSE per day as two lines over grey columns, the number of rows."""
-    top = max([value for one in days for value in (one.mae, one.rmse) if value is not None], default=1.0)
+    top = max([value for one in days for value in (one.mae, one.rmse) if value is not None], default=0.0) or 1.0
     marks = ticks(0, top, 4)
     scale = max(marks[-1], top) * 1.05
     most = max((one.rows for one in days), default=1) or 1
@@ -146,10 +146,9 @@ def psi_tone(psi: float) -> str:
 
 def share_bar(share: float, tone_name: str) -> Markup:
     """Return a bar of `share` (0 to 1) of the width."""
-    inner = Markup(
-        '<rect class="track" x="0" y="2" width="100%" height="8" rx="2"/><rect class="bar {}" x="0" y="2" width="{:.2f}%" height="8" rx="2"/>'
-    )
-    return _svg(f"{share:.0%}", "100%", 12, inner.format(tone_name, max(100 * share, 0.6)))
+    track = Markup('<rect class="track" x="0" y="2" width="100%" height="8" rx="2"/>')
+    bar = Markup('<rect class="bar {}" x="0" y="2" width="{:.2f}%" height="8" rx="2"/>').format(tone_name, max(100 * share, 0.6))
+    return _svg(f"{share:.0%}", "100%", 12, track + bar)
 
 
 def ticks(low: float, high: float, wanted: int) -> list[float]:
