@@ -80,7 +80,7 @@ def page(empty: Page) -> Page:
         drift=tuple(DriftCell("distance", one.day, 0.05 * one.day.day, 0.1, 0.001) for one in days[1:]),
         payload=Payload("main.taxi.main_taxi_fares_payload", 107, {200: 104, 400: 3}),
         tables=(DataTable("main.taxi.predictions", 9960, "one row a trip"),),
-        not_emulated=("slices",),
+        not_emulated=("Slices are refused.",),
     )
 
 
@@ -110,7 +110,7 @@ def test_the_full_page_needs_nothing_but_itself(page: Page) -> None:
         pytest.param("5 Jan: 105 rows, MAE 1.500, RMSE 2.500", id="day"),
         pytest.param("distance, 4 Jan: PSI 0.200, KS 0.100 (p 0.001)", id="drift cell"),
         pytest.param("107 requests in main.taxi.main_taxi_fares_payload", id="payload"),
-        pytest.param("Not emulated here: slices.", id="footnote"),
+        pytest.param("<li>Slices are refused.</li>", id="footnote"),
     ],
 )
 def test_the_full_page_says(page: Page, text: str) -> None:
