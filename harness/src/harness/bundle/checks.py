@@ -48,7 +48,8 @@ def check_job(job: Node, path: str) -> None:
         environment = task.child("environment_key")
         if environment is not None and environment.string() not in environments:
             known = ", ".join(environments) or "none"
-            raise UserError(f"{environment.at}: {inner}.environment_key: '{environment.string()}' is not in 'environments:' (there: {known})")
+            message = f"'{environment.string()}' is not in 'environments:'; expected one of {known}"
+            raise UserError(f"{environment.at}: {inner}.environment_key: {message}")
     _check_order(items, path)
 
 

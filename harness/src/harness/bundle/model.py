@@ -76,7 +76,6 @@ class Resource:
     name: str
     body: Mapping[str, Json]
     permissions: Sequence[Permission]
-    grants: Sequence[Json]
     at: Position = field(compare=False)
 
     @property

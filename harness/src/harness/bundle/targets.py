@@ -60,7 +60,7 @@ def _is_default(target: Node) -> bool:
 
 def _with_variables(tree: Node, target: Node, choice: Choice, target_name: str) -> Node:
     section = tree.child("variables") or Node({}, tree.at)
-    declared = {name: definition if definition.value is not None else Node({}, definition.at) for name, definition in section.entries().items()}
+    declared = {name: _mapping(definition) for name, definition in section.entries().items()}
     for name, override in _overrides(target).items():
         _known(name, declared, str(override.at))
         declared[name] = declared[name].with_child("default", override)
@@ -93,7 +93,8 @@ def _overrides(target: Node) -> Mapping[str, Node]:
 def _known(name: str, declared: Mapping[str, Node], where: str) -> None:
     if name not in declared:
         known = ", ".join(declared) or "none"
-        raise UserError(f"{where}: unknown variable '{name}'; declared in the bundle: {known}; correct the name or declare it in 'variables:'")
+        message = f"unknown variable '{name}'; declared in the bundle: {known}"
+        raise UserError(f"{where}: {message}; correct the name or declare it in 'variables:'")
 
 
 def _given(definition: Node, text: str, name: str, where: str) -> Node:

@@ -9,7 +9,7 @@ from harness.errors import NotEmulated, UserError
 
 # In the order in which they are made; models that are deployed as endpoints and monitors belong to the workflow's own tasks.
 KINDS = ("schemas", "volumes", "registered_models", "experiments", "jobs")
-_NOT_SENT = {"permissions", "grants", "lifecycle"}
+_NOT_SENT = {"permissions", "lifecycle"}
 # docs.databricks.com/dev-tools/bundles/permissions: the bundle's three levels, in the words of each kind
 _LEVELS: Mapping[str, Mapping[str, str]] = {
     "jobs": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_VIEW", "CAN_RUN": "CAN_MANAGE_RUN"},
@@ -57,14 +57,12 @@ def _resources(tree: Node) -> Iterator[Resource]:
 
 def _resource(tree: Node, kind: str, key: str, resource: Node) -> Resource:
     body = {name: value.plain() for name, value in resource.entries().items() if name not in _NOT_SENT}
-    grants = resource.child("grants")
     return Resource(
         kind=kind,
         key=key,
         name=_text(resource, "name"),
         body=body,
         permissions=tuple(_permissions(tree, kind, resource)),
-        grants=tuple(each.plain() for each in grants.items()) if grants is not None else (),
         at=resource.at,
     )
 
@@ -98,5 +96,3 @@ def _entries(section: Node | None) -> Sequence[tuple[str, Node]]:
 def _text(tree: Node, *path: str) -> str:
     found = tree.find(*path)
     return (found.string() if found is not None else None) or ""
-
-

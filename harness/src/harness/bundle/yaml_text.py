@@ -33,7 +33,7 @@ class _Dumper(yaml.SafeDumper):
 
 for _name, _pattern, _first in _RULES:
     for _class in (_Loader, _Dumper):
-        _class.add_implicit_resolver(  # type: ignore[no-untyped-call]  # untyped in the stubs
+        _class.add_implicit_resolver(
             f"tag:yaml.org,2002:{_name}", re.compile(_pattern), ["" if letter == "\0" else letter for letter in _first]
         )
 
