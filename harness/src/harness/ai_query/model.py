@@ -55,8 +55,8 @@ def bind(arguments: Sequence[tuple[str | None, T]], text: Callable[[T], str | No
     bound: dict[str, T] = dict(zip(PARAMETERS, positional, strict=False))
     if len(positional) > 3 and _parameter(text(positional[2])) is not None:
         bound = dict(zip(PARAMETERS[:2], positional[:2], strict=True))
-        for name, value in zip(positional[2::2], positional[3::2], strict=False):
-            _assign(bound, text(name), value)
+        for key, value in zip(positional[2::2], positional[3::2], strict=False):
+            _assign(bound, text(key), value)
     elif len(positional) > len(PARAMETERS):
         raise _wrong_number(len(positional))
     for name, value in arguments:

@@ -1,4 +1,4 @@
-"""Makes `ai_query` a function of Spark's own: called at analysis with the argument expressions, it answers a Python UDF of the right type."""
+"""Makes `ai_query` a function of Spark's own: called at analysis with the argument expressions, it answers a UDF of the right type."""
 
 import json
 import logging
@@ -90,11 +90,11 @@ class Binder:
         return status, body.decode(errors="replace")
 
     def _type(self, ddl: str) -> str:
-        from py4j.protocol import Py4JJavaError
+        from pyspark.errors import ParseException
 
         try:
             return str(self._jvm.org.apache.spark.sql.types.DataType.fromDDL(ddl).json())
-        except Py4JJavaError as error:
+        except ParseException as error:
             message = f"AI function does not support {ddl!r} as return type; expected the DDL of one row's type, such as 'DOUBLE'."
             raise AiQueryError("AI_FUNCTION_UNSUPPORTED_RETURN_TYPE", "0A000", message) from error
 

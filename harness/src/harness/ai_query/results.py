@@ -30,7 +30,7 @@ def predictions(body: bytes, rows: int) -> list[bytes]:
     try:
         answer = _decode_answer(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        message = f"expected {{\"predictions\": [one for each row]}} ({error}), found {body[:200].decode(errors='replace')}"
+        message = f'expected {{"predictions": [one for each row]}} ({error}), found {body[:200].decode(errors="replace")}'
         raise result_error(message) from error
     if len(answer.predictions) != rows:
         message = f"expected one prediction for each of {rows} rows, found {len(answer.predictions)}"

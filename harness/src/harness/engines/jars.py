@@ -129,9 +129,12 @@ def _key(artifacts: Sequence[Artifact]) -> str:
 
 def _module(artifacts: Sequence[Artifact]) -> str:
     lines = [
-        f'<dependency org="{a.organisation}" name="{a.name}" rev="{a.version}" transitive="false" conf="default->master"/>' for a in artifacts
+        f'<dependency org="{a.organisation}" name="{a.name}" rev="{a.version}" transitive="false" conf="default->master"/>'
+        for a in artifacts
     ]
-    return f'<ivy-module version="2.0"><info organisation="harness" module="jars"/><dependencies>{"".join(lines)}</dependencies></ivy-module>'
+    return (
+        f'<ivy-module version="2.0"><info organisation="harness" module="jars"/><dependencies>{"".join(lines)}</dependencies></ivy-module>'
+    )
 
 
 def _settings() -> list[str]:
@@ -151,4 +154,6 @@ def _fetch_error(log: str) -> UserError:
 
 def _disk_error(error: OSError, folder: Path) -> UserError:
     what = "no space left on the disk" if error.errno == errno.ENOSPC else str(error)
-    return UserError(f"{folder}: cannot keep Delta's jars ({what}); expected about 40 MB; free some, or point HARNESS_CACHE at another folder")
+    return UserError(
+        f"{folder}: cannot keep Delta's jars ({what}); expected about 40 MB; free some, or point HARNESS_CACHE at another folder"
+    )

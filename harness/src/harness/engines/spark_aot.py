@@ -24,8 +24,10 @@ TRAINING = (
     "CREATE TABLE main.training.t (id INT, x DOUBLE)",
     "INSERT INTO main.training.t VALUES (1, 2.0), (2, 3.0)",
     "SELECT count(*), avg(x) FROM main.training.t WHERE id > 0 GROUP BY id ORDER BY id",
-    "MERGE INTO main.training.t t USING (SELECT 1 id, 9.0D x UNION ALL SELECT 5, 5.0D) s ON t.id = s.id "
-    "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+    (
+        "MERGE INTO main.training.t t USING (SELECT 1 id, 9.0D x UNION ALL SELECT 5, 5.0D) s ON t.id = s.id "
+        "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    ),
     "CREATE OR REPLACE TABLE main.training.u AS SELECT id, x * 2 AS y FROM main.training.t",
     "DESCRIBE HISTORY main.training.t",
     "SELECT * FROM main.training.t VERSION AS OF 1",
@@ -84,7 +86,9 @@ def _train(target: Path) -> None:
         output = Path(folder) / target.name
         lifeline = Lifeline()
         layout = Layout(Path(folder) / "state").make()
-        engine = SparkEngine(layout=layout, lifeline=lifeline, harness_url="http://127.0.0.1:9", token="", catalogs=("main",), aot_output=output)
+        engine = SparkEngine(
+            layout=layout, lifeline=lifeline, harness_url="http://127.0.0.1:9", token="", catalogs=("main",), aot_output=output
+        )
         try:
             engine.start(lambda _: None)
             client = SparkSession.builder.remote(engine.remote).getOrCreate()

@@ -1,7 +1,7 @@
 """The Spark engine's own process: starts the JVM, serves Spark Connect, answers the harness on a pipe.
 
-The first line on standard input is the `Order`; the answer is one JSON line, `{"ready": PORT}` or `{"error": TEXT}`. Later lines are names of
-catalogs, answered by `{"catalog": NAME}`. The end of standard input ends Spark politely.
+The first line on standard input is the `Order`; the answer is one JSON line, `{"ready": PORT}` or `{"error": TEXT}`. Later lines are names
+of catalogs, answered by `{"catalog": NAME}`. The end of standard input ends Spark politely.
 """
 
 import json
@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-from harness_guest import lifeline
 
 from harness.ai_query import registration
 from harness.engines import java
 from harness.engines.spark_conf import PARALLELISM, Order, spark_conf
 from harness.errors import UserError
+from harness_guest import lifeline
+
+# What a Spark Connect client in the harness's process leaves in the environment: with them pyspark would make a client of the server.
+_CLIENT_VARIABLES = ("SPARK_REMOTE", "SPARK_LOCAL_REMOTE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_API_MODE", "SPARK_TESTING")
 
 _STOP_SECONDS = 300.0  # a JVM that makes an AOT cache works for a while before it ends
 
@@ -68,7 +71,8 @@ def _session(gateway: java.Gateway, conf: Mapping[str, str]) -> Any:
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
-    os.environ.pop("SPARK_REMOTE", None)  # this session is the server's own
+    for name in _CLIENT_VARIABLES:
+        os.environ.pop(name, None)
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master(f"local[{PARALLELISM}]").appName("harness")

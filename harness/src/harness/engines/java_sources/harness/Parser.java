@@ -7,9 +7,11 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.TableIdentifier;
 import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.parser.NamedParameterContext;
 import org.apache.spark.sql.catalyst.parser.ParameterContext;
 import org.apache.spark.sql.catalyst.parser.ParseException;
 import org.apache.spark.sql.catalyst.parser.ParserInterface;
+import org.apache.spark.sql.catalyst.parser.PositionalParameterContext;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.execution.SparkSqlParser;
 import org.apache.spark.sql.types.DataType;
@@ -40,16 +42,28 @@ final class Parser implements ParserInterface {
     }
   }
 
-  /** Delta 4.4's parser drops the parameters on Spark 4.2 (UNBOUND_SQL_PARAMETER), so Spark's own goes first. */
+  /**
+   * Delta 4.4's parser drops the parameters on Spark 4.2 (UNBOUND_SQL_PARAMETER), so Spark's own goes first when there are any; when
+   * there are none Delta's goes first, since Spark's would read DESCRIBE HISTORY t as a table called HISTORY.
+   */
   @Override
   public LogicalPlan parsePlanWithParameters(String sql, ParameterContext parameters)
       throws ParseException {
+    if (isEmpty(parameters)) {
+      return parsePlan(sql);
+    }
     Catalogs.meet(session);
     try {
       return spark.parsePlanWithParameters(sql, parameters);
     } catch (ParseException error) {
       return parseAsDelta(sql, parameters);
     }
+  }
+
+  private static boolean isEmpty(ParameterContext parameters) {
+    return (parameters instanceof NamedParameterContext named && !named.params().iterator().hasNext())
+        || (parameters instanceof PositionalParameterContext positional
+            && !positional.params().iterator().hasNext());
   }
 
   private LogicalPlan parseAsDelta(String sql, ParameterContext parameters) throws ParseException {
