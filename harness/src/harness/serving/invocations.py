@@ -11,7 +11,7 @@ from harness.errors import ApiError
 from harness.ids import Ids
 from harness.serving import rules
 from harness.serving.fleet import Fleet
-from harness.serving.link import ModelAnswer, ModelServerGoneError
+from harness.serving.link import Link, ModelAnswer, ModelServerGoneError
 from harness.serving.model import Endpoint, ServedEntity
 from harness.serving.ports import PayloadLog
 from harness.serving.served_process import ServedProcess
@@ -59,22 +59,24 @@ class Invocations:
         """Return the answer of the model that the traffic split (or `served_name`) chooses; the call is logged before this returns."""
         received = self._clock.now()
         request_id = self._ids.uuid()
-        endpoint, entity, process = await self._enter(name, served_name, request_id)
+        endpoint, entity, process, link = await self._enter(name, served_name, request_id)
         try:
-            answer = await self._score(process, content_type, body)
+            answer = await self._score(link, content_type, body)
         finally:
             process.leave()
         self._log(endpoint, entity, request_id, received, body, answer)
         return Invocation(answer.status, answer.content_type, answer.body, request_id, entity.name)
 
-    async def _enter(self, name: str, served_name: str | None, request_id: str) -> tuple[Endpoint, ServedEntity, ServedProcess]:
+    async def _enter(self, name: str, served_name: str | None, request_id: str) -> tuple[Endpoint, ServedEntity, ServedProcess, Link]:
         waited = 0.0
         while True:
             endpoint, entity = self._route(name, served_name, request_id)
             process = self._fleet.process(entity)
             if process is not None and process.ready and process.enter():
-                return endpoint, entity, process
-            starting = process is None or process.settling or process.ready  # ready but retired: a newer configuration is being published
+                link = await _linked(process)
+                if link is not None:
+                    return endpoint, entity, process, link
+            starting = process is None or process.settling or process.ready  # ready, but just retired or just dead: what follows it is near
             if not starting or waited >= self.ready_seconds:
                 state = self._fleet.state(entity)
                 message = (
@@ -97,9 +99,8 @@ class Invocations:
         message = "The given endpoint does not exist, please retry after checking the specified model and version deployment exists."
         raise ApiError(404, "ENDPOINT_NOT_FOUND", message)
 
-    async def _score(self, process: ServedProcess, content_type: str | None, body: bytes) -> ModelAnswer:
+    async def _score(self, link: Link, content_type: str | None, body: bytes) -> ModelAnswer:
         try:
-            link = await process.link()
             return await asyncio.wait_for(link.call(content_type, body), self.execution_seconds)
         except ModelServerGoneError:
             # Assumption: 500, not 503, for a call during which the model's process died: clients repeat a 503 by themselves for minutes,
@@ -129,3 +130,15 @@ class Invocations:
 
 def _refusal(status: int, error_code: str, message: str) -> ModelAnswer:
     return ModelAnswer(status, "application/json", msgspec.json.encode({"error_code": error_code, "message": message}), 0)
+
+
+async def _linked(process: ServedProcess) -> Link | None:
+    """Return a connection to the process that the caller has entered; when it is gone, unseen so far, leave it and return None."""
+    try:
+        return await process.link()
+    except ModelServerGoneError:
+        process.leave()
+        return None
+    except asyncio.CancelledError:
+        process.leave()
+        raise
