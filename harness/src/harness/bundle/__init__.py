@@ -1,0 +1,37 @@
+"""`databricks.yml` resolved, deployed and run: pure up to `Bundle`, then through the official client."""
+
+from harness.bundle.deploy import Deployment, deploy, destroy
+from harness.bundle.deployed import Deployed
+from harness.bundle.deployed import load as load_deployed
+from harness.bundle.files import find_bundle, read_sources
+from harness.bundle.model import Bundle, Choice, Identity, Resource, Source
+from harness.bundle.plan import Plan
+from harness.bundle.reading import read_bundle
+from harness.bundle.resolver import resolve
+from harness.bundle.run import Display, RunResult, TaskResult, cancel, follow, look, run_job, start_job
+
+__all__ = [
+    "Bundle",
+    "Choice",
+    "Deployed",
+    "Deployment",
+    "Display",
+    "Identity",
+    "Plan",
+    "Resource",
+    "RunResult",
+    "Source",
+    "TaskResult",
+    "cancel",
+    "deploy",
+    "destroy",
+    "find_bundle",
+    "follow",
+    "load_deployed",
+    "look",
+    "read_bundle",
+    "read_sources",
+    "resolve",
+    "run_job",
+    "start_job",
+]
