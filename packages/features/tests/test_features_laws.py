@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from taxi_fare_features import TABLE_COLUMNS, feature_frame, feature_row, passes_filters, trip_id
 from taxi_fare_features.keys import Value, xxhash64_of_double
 

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
+
 import taxi_fare_features
 from taxi_fare_features import (
     FEATURE_COLUMNS,

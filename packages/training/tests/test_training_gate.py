@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from taxi_fare_training.gate import compare, without_champion
 
 errors = st.lists(st.floats(-200, 200), min_size=1, max_size=60)

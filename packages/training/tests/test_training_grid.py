@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV
+
 from taxi_fare_features import feature_frame
 from taxi_fare_training.grid import Grid, GridError, checked_grid, search
 from taxi_fare_training.model import model_inputs

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from databricks.sdk.errors import PermissionDenied, TemporarilyUnavailable
 from mlflow.exceptions import MlflowException, RestException
+
 from taxi_fare_training.unity_registry import UnityRegistry, with_back_off
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 import pytest
+
 from taxi_fare_features import SPLIT, MissingColumnError, feature_frame
 from taxi_fare_training import tasks
 from taxi_fare_training.grid import GridError

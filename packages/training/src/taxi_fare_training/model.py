@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import GradientBoostingRegressor
-from taxi_fare_features import FEATURES, KEY, TARGET
 
+from taxi_fare_features import FEATURES, KEY, TARGET
 from taxi_fare_training.grid import Grid, Parameters, Report, Search, regressor, search
 
 Predict = Callable[[pd.DataFrame], np.ndarray]

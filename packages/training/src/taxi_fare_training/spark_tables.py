@@ -6,8 +6,8 @@ import pandas as pd
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import AlreadyExists, ResourceAlreadyExists
 from databricks.sdk.service.catalog import VolumeType
-from taxi_fare_features import FEATURE_COLUMNS, KEY, SPLIT, TARGET, feature_columns
 
+from taxi_fare_features import FEATURE_COLUMNS, KEY, SPLIT, TARGET, feature_columns
 from taxi_fare_training.names import Names, quoted
 from taxi_fare_training.ports import TableVersion
 

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 
 from taxi_fare_features import KEY
-
 from taxi_fare_training.grid import Grid, Report, checked_grid
 from taxi_fare_training.model import Metrics, fit, measure, model_inputs
 from taxi_fare_training.ports import LoggedModel, Tables, TableVersion, TaskValues, TrainingLog
