@@ -1,0 +1,130 @@
+"""The console script `monitoring`: read the arguments, choose the real clients, run the task."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from monitoring_unpacker.errors import MonitoringError
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+    from monitoring_unpacker.tables import Tables
+
+_KEY_TYPES = {"string": "STRING", "int": "INT", "bigint": "BIGINT"}
+
+
+def monitoring(arguments: Sequence[str] | None = None) -> None:
+    """Unpack the inference table, attach labels, refresh the quality monitor."""
+    options = _parser().parse_args(arguments)
+
+    from databricks.sdk import WorkspaceClient
+    from pyspark.sql import SparkSession
+
+    from monitoring_unpacker.monitor import MonitorPlan, QualityMonitor
+    from monitoring_unpacker.process import Counts, process
+
+    workspace, spark = WorkspaceClient(), SparkSession.builder.getOrCreate()
+    if not spark.catalog.tableExists(options.payload_table):
+        report(f"{options.payload_table}: no data yet, the platform creates it with the first logged request")
+        _set_task_values(monitored=False, **dataclasses.asdict(Counts()))
+        return
+    version = options.model_version or served_version(workspace, options.endpoint_name, model=options.model_full_name)
+    tables = _tables(spark, options, version)
+    counts = process(spark, tables, progress=report)
+    monitored = counts.processed_rows > 0
+    if monitored:
+        plan = MonitorPlan(
+            table=tables.processed,
+            output_schema=options.output_schema,
+            label_column="evaluation_label" if tables.marker_column else "label",
+            granularities=tuple(options.monitor_granularity or ("1 day",)),
+            slices=(*((tables.marker_column,) if tables.marker_column else ()), *(options.slice or ())),
+            baseline_table=options.baseline_table,
+        )
+        config = QualityMonitor(workspace=workspace, progress=report).refresh(plan)
+        report(f"metrics: {config.profile_metrics_table_name}, {config.drift_metrics_table_name}")
+    else:
+        report(f"{tables.processed}: no data yet, nothing to monitor")
+    _set_task_values(monitored=monitored, **dataclasses.asdict(counts))
+
+
+def served_version(workspace: "WorkspaceClient", endpoint: str, *, model: str) -> str:
+    """Return the version of `model` with the most traffic: its signature says how requests and answers are typed."""
+    config = workspace.serving_endpoints.get(endpoint).config
+    routes = (config.traffic_config.routes if config and config.traffic_config else None) or []
+    traffic = {route.served_entity_name or route.served_model_name: route.traffic_percentage for route in routes}
+    entities = [entity for entity in (config.served_entities if config else None) or [] if entity.entity_name == model]
+    if not entities:
+        raise MonitoringError(f"endpoint {endpoint}: serves no version of {model}; deploy one, or give --model-version")
+    return str(max(entities, key=lambda entity: traffic.get(entity.name, 0)).entity_version)
+
+
+def report(line: str) -> None:
+    """Write a line of progress that is seen at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="monitoring", description="Unpack an inference table, attach labels, refresh the quality monitor."
+    )
+    parser.add_argument("--endpoint-name", required=True, help="the serving endpoint")
+    parser.add_argument("--model-full-name", required=True, help="catalog.schema.model that the endpoint serves")
+    parser.add_argument("--payload-table", required=True, help="the endpoint's inference table")
+    parser.add_argument("--processed-table", required=True, help="table for the unpacked rows, created when it is missing")
+    parser.add_argument("--quarantine-table", required=True, help="table for requests that cannot be unpacked, created when it is missing")
+    parser.add_argument("--label-table", required=True, help="table with the ground truth")
+    parser.add_argument("--key-column", required=True, help="column that identifies a row, in requests and in the label table")
+    parser.add_argument("--label-column", required=True, help="the label table's column with the ground truth")
+    parser.add_argument("--training-marker-column", help="the label table's column that says which rows the model was trained on")
+    parser.add_argument("--training-value", default="train", help="its value for such rows (default: %(default)s)")
+    parser.add_argument("--output-schema", required=True, help="catalog.schema for the metric tables")
+    parser.add_argument(
+        "--monitor-granularity", action="append", metavar='"1 day"', help='window of the monitor, repeatable (default: "1 day")'
+    )
+    parser.add_argument("--slice", action="append", metavar="SQL", help="slicing expression of the monitor, repeatable")
+    parser.add_argument("--baseline-table", help="table to compare distributions with")
+    parser.add_argument("--model-version", help="version whose signature types the rows (default: the one with the most traffic)")
+    return parser
+
+
+def _tables(spark: Any, options: argparse.Namespace, version: str) -> "Tables":
+    from mlflow.models import get_model_info
+
+    from monitoring_unpacker.schema import Field
+    from monitoring_unpacker.signature import schema_of
+    from monitoring_unpacker.tables import Tables
+
+    types = {field.name: field.dataType.simpleString() for field in spark.table(options.label_table).schema.fields}
+    wanted = (options.key_column, options.label_column, options.training_marker_column)
+    missing = [name for name in wanted if name is not None and name not in types]
+    if missing:
+        raise MonitoringError(f"table {options.label_table}: no column {', '.join(missing)}; it has {', '.join(types)}")
+    key_type = types[options.key_column]
+    if key_type not in _KEY_TYPES:
+        raise MonitoringError(
+            f"table {options.label_table}: key {options.key_column} is {key_type}, expected one of {', '.join(_KEY_TYPES)}"
+        )
+    info = get_model_info(f"models:/{options.model_full_name}/{version}")
+    return Tables(
+        payload=options.payload_table,
+        processed=options.processed_table,
+        quarantine=options.quarantine_table,
+        labels=options.label_table,
+        label_column=options.label_column,
+        label_type=types[options.label_column].upper(),
+        marker_column=options.training_marker_column,
+        training_value=options.training_value,
+        schema=schema_of(info.signature, key=Field(options.key_column, _KEY_TYPES[key_type])),
+    )
+
+
+def _set_task_values(**values: Any) -> None:
+    from databricks.sdk.runtime import dbutils
+
+    for key, value in values.items():
+        dbutils.jobs.taskValues.set(key=key, value=value)
