@@ -158,7 +158,9 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     layout = Layout(tmp_path).make()
     store, clock, runner, events = Store(layout.database), FakeClock(START), ScriptedRunner(), list[RunEvent]()
     service = _service(clock, store, layout, runner, events)
-    server = uvicorn.Server(uvicorn.Config(application(routes(service), token=TOKEN, user="me@example.com"), port=0, log_level="warning", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(application(routes(service), token=TOKEN, user="me@example.com"), port=0, log_level="warning", ws="none")
+    )
     socket = server.config.bind_socket()
     host = f"http://127.0.0.1:{socket.getsockname()[1]}"
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)

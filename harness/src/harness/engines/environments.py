@@ -51,13 +51,13 @@ class Environments:
         self._installed: req.Installed | None = None
         self._lock = threading.RLock()
 
-    def base(self) -> Environment:
+    def base(self, progress: Progress | None = None) -> Environment:
         """Return the base environment, made if it is not there; `UserError` when it cannot be made."""
         with self._lock:
             if self._installed is None:
                 with _made_once(self._folder) as folder:
                     if folder is not None:
-                        self._make_base(folder)
+                        self._make_base(folder, progress or self._progress)
                 self._installed = req.installed_in(_site_packages(self._folder))
         return Environment(self._folder / "bin" / "python")
 
@@ -110,8 +110,8 @@ class Environments:
         assert self._installed is not None  # noqa: S101 - `base()` was called
         return self._installed
 
-    def _make_base(self, folder: Path) -> None:
-        self._progress("making the base environment of tasks and models (once, about half a minute)")
+    def _make_base(self, folder: Path, progress: Progress) -> None:
+        progress("making the base environment of tasks and models (once, about half a minute)")
         uv("venv", "--no-project", "--python", self._python, "--allow-existing", str(folder), folder=folder, what="The base environment")
         command = [
             "pip",

@@ -1,0 +1,160 @@
+"""Runs tasks as processes of their own: in their environment, with their output in files, ended on time."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from harness.config import Layout
+from harness.engines.environments import Environment, Environments
+from harness.engines.processes import Lifeline, guest_path
+from harness.engines.warm_parent import FreshTask, RunningTask, WarmParent, environment_without_habits
+from harness.jobs.ports import Outcome, TaskProcess
+
+Progress = Callable[[str], None]
+_LOOK_SECONDS = 0.05
+# Of the user's own variables a task sees these; the platform's serverless compute lets none through.
+_KEPT = frozenset({"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
+_KEPT_NETWORK = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"})
+_CLIENTS = {"MLFLOW_TRACKING_URI": "databricks", "MLFLOW_REGISTRY_URI": "databricks-uc"}
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """What the task's process said of its end (harness_guest/entry.py)."""
+
+    succeeded: bool = False
+    error: str = ""
+    error_trace: str = ""
+
+
+class TaskRunner:
+    """The jobs' `TaskRunner`: forks from a warm parent of the base environment where the task's environment allows it."""
+
+    def __init__(
+        self, *, environments: Environments, lifeline: Lifeline, layout: Layout, variables: Callable[[], Mapping[str, str]]
+    ) -> None:
+        """`variables` are what unchanged clients read (DATABRICKS_HOST, DATABRICKS_TOKEN, SPARK_REMOTE), asked for at each task."""
+        self._environments = environments
+        self._lifeline = lifeline
+        self._log = layout.logs / "tasks.log"
+        self._variables = variables
+        self._lock = threading.Lock()
+        self._parent: WarmParent | None = None
+        self._closed = False
+
+    def start(self, progress: Progress) -> None:
+        """Make the base environment if it is not there, and let the warm parent begin to import; it goes on in the background."""
+        self._warm_parent(self._environments.base(progress))
+
+    def alive(self) -> bool:
+        """Return whether the warm parent runs."""
+        with self._lock:
+            return self._parent is not None and self._parent.alive
+
+    def close(self) -> None:
+        """End the warm parent and every task; twice without harm."""
+        with self._lock:
+            self._closed = True
+            parent, self._parent = self._parent, None
+        if parent is not None:
+            parent.close()
+
+    def run(self, task: TaskProcess, *, cancelled: threading.Event, on_running: Callable[[], None]) -> Outcome:
+        """Install what the task needs, run it to its end and say how it ended."""
+        task.folder.mkdir(parents=True, exist_ok=True)
+        environment = self._environments.overlay(task.dependencies, version=task.environment_version, progress=_printing(task.folder))
+        parent = None if environment.replaces else self._warm_parent(environment)
+        if parent is not None:
+            parent.wait_ready()
+        if cancelled.is_set():
+            return Outcome("CANCELED", "Run cancelled.")
+        on_running()
+        spec = self._spec(task, environment)
+        process: RunningTask
+        if parent is not None:
+            process = parent.fork(spec)
+        else:
+            process = FreshTask(environment.python, spec, lifeline=self._lifeline, folder=task.folder)
+        return _outcome(process, task, cancelled)
+
+    def _warm_parent(self, environment: Environment) -> WarmParent:
+        with self._lock:
+            if self._parent is None or not self._parent.alive:
+                if self._parent is not None:
+                    self._parent.close()
+                self._parent = WarmParent(environment.python, lifeline=self._lifeline, log=self._log)
+            return self._parent
+
+    def _spec(self, task: TaskProcess, environment: Environment) -> dict[str, object]:
+        path = [str(folder) for folder in environment.path]
+        kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.upper() in _KEPT_NETWORK}
+        variables = {
+            **kept,
+            "PATH": os.pathsep.join([str(environment.python.parent), os.environ.get("PATH", os.defpath)]),
+            "NO_PROXY": ",".join(filter(None, [kept.get("NO_PROXY"), "127.0.0.1", "localhost"])),
+            **environment_without_habits(),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": os.pathsep.join([*path, guest_path()]),  # for processes that the task starts itself
+            **_CLIENTS,
+            **self._variables(),
+            "HARNESS_TASK_VALUES": str(task.values),
+            "HARNESS_TASK_KEY": task.task_key,
+        }
+        return {
+            "folder": str(task.folder),
+            "package_name": task.package_name,
+            "entry_point": task.entry_point,
+            "arguments": task.arguments,
+            "path": path,
+            "environment": variables,
+            "header": environment.notes,
+        }
+
+
+def _outcome(process: RunningTask, task: TaskProcess, cancelled: threading.Event) -> Outcome:
+    """Wait for the end of `process`, bringing it about when it is cancelled or out of time."""
+    deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds is not None else None
+    ended: Outcome | None = None
+    while (status := process.wait(_LOOK_SECONDS)) is None:
+        if ended is not None:
+            continue
+        if cancelled.is_set():
+            ended = Outcome("CANCELED", "Run cancelled.")
+            process.end()
+        elif deadline is not None and time.monotonic() >= deadline:
+            message = f"The task was ended after its timeout of {task.timeout_seconds:g} seconds."
+            ended = Outcome("TIMEDOUT", message, error=message)
+            process.end()
+    return ended or _ended(status, _read_report(task.folder))
+
+
+def _ended(status: int, report: _Report) -> Outcome:
+    if status == 0 and report.succeeded:
+        return Outcome("SUCCESS")
+    if status < 0:
+        message = f"The task was ended by signal {-status} ({signal.Signals(-status).name})."
+        return Outcome("FAILED", message, error=message)
+    if report.error:
+        return Outcome("FAILED", "Workload failed, see run output for details", report.error, report.error_trace)
+    when = "after" if report.succeeded else "before"
+    message = f"The task's process ended with exit status {status} {when} its entry point returned."
+    return Outcome("FAILED", message, error=message)
+
+
+def _read_report(folder: Path) -> _Report:
+    path = folder / "report.json"
+    return msgspec.json.decode(path.read_bytes(), type=_Report) if path.exists() else _Report()
+
+
+def _printing(folder: Path) -> Progress:
+    """Return a progress that goes to the task's own output, where whoever waits for the task looks."""
+
+    def progress(line: str) -> None:
+        with (folder / "stdout").open("a") as stdout:
+            stdout.write(f"[harness] {line}\n")
+
+    return progress

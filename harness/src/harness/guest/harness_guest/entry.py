@@ -1,0 +1,109 @@
+"""Inside a task's process: make it the task's own, call the wheel's entry point, report how that ended."""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a task's process is to be; it travels as JSON."""
+
+    folder: str
+    package_name: str
+    entry_point: str
+    arguments: Sequence[str]
+    path: Sequence[str]
+    environment: Mapping[str, str]
+    header: Sequence[str]
+
+
+def run(spec: Spec) -> int:
+    """Run the task and return its exit status; its report says what no exit status can.
+
+    Only a report that says so makes a task successful: one that leaves through `os._exit(0)` has not reached its end.
+    """
+    _become(spec)
+    try:
+        function = entry_point(spec.package_name, spec.entry_point)
+        sys.argv = [spec.package_name, *spec.arguments]
+        function()
+    except SystemExit as leave:
+        if leave.code in (None, 0):
+            return _report(spec, {"succeeded": True}, 0)
+        return _failed(spec, leave)
+    except BaseException as error:  # noqa: BLE001 - whatever a task raises, KeyboardInterrupt among it, is how it ended
+        return _failed(spec, error)
+    return _report(spec, {"succeeded": True}, 0)
+
+
+def entry_point(package_name: str, name: str) -> Callable[[], object]:
+    """Return the entry point `name` of a distribution, in whatever group, else the function `name` of its package.
+
+    On the platform it is found the same way: docs.databricks.com/jobs/python-wheel.
+    """
+    try:
+        distribution = importlib.metadata.distribution(package_name)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"no distribution '{package_name}' in the task's environment; is its wheel among the dependencies?"
+        ) from error
+    found = next((point for point in distribution.entry_points if point.name == name), None)
+    function: Any = found.load() if found is not None else getattr(importlib.import_module(package_name.replace("-", "_")), name, None)
+    if function is None:
+        points = ", ".join(sorted({point.name for point in distribution.entry_points})) or "none"
+        raise AttributeError(
+            f"distribution '{package_name}' has no entry point '{name}', nor its package such a function; entry points: {points}"
+        )
+    return function  # type: ignore[no-any-return]  # what a stranger's wheel names
+
+
+def _become(spec: Spec) -> None:
+    os.environ.clear()
+    os.environ.update(spec.environment)
+    work = Path(spec.folder, "work")
+    work.mkdir(parents=True, exist_ok=True)
+    os.chdir(work)
+    sys.path[:0] = spec.path
+    importlib.invalidate_caches()
+    for stream, name in ((sys.stdout, "stdout"), (sys.stderr, "stderr")):
+        file = os.open(Path(spec.folder, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(file, stream.fileno())
+        os.close(file)
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a real stream, and a line is seen as soon as it is printed
+    for line in spec.header:
+        print(f"[harness] {line}")  # noqa: T201 - the task's log
+
+
+def _failed(spec: Spec, error: BaseException) -> int:
+    trace = "".join(traceback.format_exception(error.with_traceback(_users_part(error)))).rstrip()
+    sys.stdout.flush()
+    sys.stderr.write(trace + "\n")
+    status = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+    return _report(spec, {"succeeded": False, "error": _told(error), "error_trace": trace}, status)
+
+
+def _told(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()
+
+
+def _users_part(error: BaseException) -> Any:
+    """Return the traceback without this module's own frames at its top."""
+    found = error.__traceback__
+    while found is not None and found.tb_frame.f_code.co_filename == __file__:
+        found = found.tb_next
+    return found
+
+
+def _report(spec: Spec, report: Mapping[str, object], status: int) -> int:
+    Path(spec.folder, REPORT).write_text(json.dumps(report))
+    return status

@@ -1,0 +1,176 @@
+"""The warm parent of tasks: imports once what takes seconds, then forks one process a task in milliseconds.
+
+`python -m harness_guest.tasks` talks in lines of JSON over its standard input, which is a socket. It is told `{"id", "start": spec}` and
+`{"id", "end": seconds}`; it tells `{"ready": true}`, `{"id", "pid"}` and `{"id", "status"}`. `python -m harness_guest.tasks SPEC` runs one
+task without forking, for environments that replace what the parent has imported.
+
+It has one thread and opens no connection, so that nothing is lost or shared when it forks; it ends when the harness hangs up.
+"""
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness_guest import lifeline
+from harness_guest.entry import Spec, run
+
+PRELOADED = (
+    "pandas",
+    "sklearn.ensemble",
+    "sklearn.model_selection",
+    "mlflow.pyfunc",
+    "mlflow.sklearn",
+    "databricks.sdk",
+    "pyspark.sql.connect.session",
+    "pyspark.sql.connect.functions",
+)
+
+
+@dataclass
+class Child:
+    """A task under way."""
+
+    id: int
+    kill_at: float | None = None
+
+
+class Parent:
+    """Forks tasks and reports their ends."""
+
+    def __init__(self, talk: socket.socket) -> None:
+        self._talk = talk
+        self._heard = b""
+        self._children: dict[int, Child] = {}
+        self._wake, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # with a handler, the end of a child writes to `wake`
+        self._wake_write = wake
+
+    def serve(self) -> Spec | None:
+        """Fork as told until the harness hangs up. In a forked child, return its task at once; in the parent, None at the end."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._talk, selectors.EVENT_READ)
+            selector.register(self._wake, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select(self._patience()):
+                    if key.fileobj == self._wake:
+                        os.read(self._wake, 4096)
+                        continue
+                    said = self._talk.recv(1 << 16)
+                    if not said:
+                        self._end_all()
+                        return None
+                    self._heard += said
+                spec = self._obey()
+                if spec is not None:
+                    return spec
+                self._reap()
+                self._kill_the_late()
+
+    def tell(self, **message: object) -> None:
+        """Say something to the harness."""
+        self._talk.sendall(json.dumps(message).encode() + b"\n")
+
+    def _obey(self) -> Spec | None:
+        """Do what was said; return the task in the child that was forked for it."""
+        while b"\n" in self._heard:
+            line, _, self._heard = self._heard.partition(b"\n")
+            message = json.loads(line)
+            if "end" in message:
+                self._end(message["id"], message["end"])
+                continue
+            sys.stdout.flush()
+            sys.stderr.flush()
+            pid = os.fork()
+            if pid == 0:
+                self._leave()
+                return Spec(**message["start"])
+            self._children[pid] = Child(message["id"])
+            self.tell(id=message["id"], pid=pid)
+        return None
+
+    def _leave(self) -> None:
+        """In the child: keep nothing of the parent's conversation."""
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in (self._wake, self._wake_write):
+            os.close(descriptor)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        lifeline.follow()
+
+    def _end(self, id_: int, grace: float) -> None:
+        for pid, child in self._children.items():
+            if child.id == id_ and child.kill_at is None:
+                _signal(pid, signal.SIGTERM)
+                child.kill_at = time.monotonic() + grace
+
+    def _end_all(self) -> None:
+        for pid in self._children:
+            _signal(pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        for pid in list(self._children):
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                _signal(pid, signal.SIGKILL)  # whatever the task left behind in its group, which exists as long as its leader is a zombie
+                self.tell(id=self._children.pop(pid).id, status=os.waitpid(pid, 0)[1])
+
+    def _kill_the_late(self) -> None:
+        for pid, child in self._children.items():
+            if child.kill_at is not None and time.monotonic() >= child.kill_at:
+                _signal(pid, signal.SIGKILL)
+
+    def _patience(self) -> float | None:
+        moments = [child.kill_at for child in self._children.values() if child.kill_at is not None]
+        return max(0.01, min(moments) - time.monotonic()) if moments else None
+
+
+def main() -> None:
+    """Be the warm parent, or one task when its file is named."""
+    if len(sys.argv) > 1:
+        lifeline.follow()
+        sys.exit(run(Spec(**json.loads(Path(sys.argv[1]).read_text()))))
+    talk = socket.socket(fileno=os.dup(0))
+    os.set_inheritable(talk.fileno(), False)
+    for name in PRELOADED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what is imported stays shared between parent and children
+    parent = Parent(talk)
+    parent.tell(ready=True)
+    spec = parent.serve()
+    if spec is not None:
+        talk.close()
+        _after_fork()
+        sys.exit(run(spec))
+
+
+def _after_fork() -> None:
+    """Undo what the parent has for its own sake: one thread for linear algebra, one state of numpy's generator for all."""
+    import numpy as np
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # publishes no types
+
+    np.random.seed()  # noqa: NPY002 - the old generator is the one that every child would share
+    threadpool_limits(os.cpu_count())
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return  # gone, or (macOS) nothing but zombies in the group
+
+
+if __name__ == "__main__":
+    main()
