@@ -7,6 +7,10 @@ from monitoring_unpacker.errors import MonitoringError
 from monitoring_unpacker.tables import ID_PROPERTY, SERVED_ENTITIES, VERSION_PROPERTY, Tables, quoted
 
 _READABLE_FEED = "delta.enableChangeDataFeed"
+# What Spark answers about a system table where there is no such catalog (open-source Spark: the second) or schema, or no right to it.
+_NOT_THERE = frozenset(
+    ("CATALOG_NOT_FOUND", "REQUIRES_SINGLE_PART_NAMESPACE", "SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "INSUFFICIENT_PERMISSIONS")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def _process_new(spark: Any, tables: Tables, progress: Callable[[str], None]) ->
             "nothing was written, please report this"
         )
     progress(f"{tables.payload}: {requests} requests, {rows} rows unpacked, {quarantined} requests quarantined")
-    spark.sql(tables.merge_processed(versions=spark.catalog.tableExists(SERVED_ENTITIES))).collect()
+    spark.sql(tables.merge_processed(versions=_versions_known(spark))).collect()
     spark.sql(tables.merge_quarantine()).collect()
     spark.sql(tables.remember(payload_id=now.table_id, version=now.version)).collect()
     spark.sql(f"DROP TABLE IF EXISTS {quoted(tables.staging)}").collect()
@@ -109,8 +113,20 @@ def _process_new(spark: Any, tables: Tables, progress: Callable[[str], None]) ->
 def _catch_up(spark: Any, tables: Tables) -> None:
     """Fill in what came late: labels, and versions that the system table did not know yet."""
     spark.sql(tables.merge_late_labels()).collect()
-    if spark.catalog.tableExists(SERVED_ENTITIES):
+    if _versions_known(spark):
         spark.sql(tables.merge_late_versions()).collect()
+
+
+def _versions_known(spark: Any) -> bool:
+    """Return whether the system table of served entities can be read; without it versions stay unnamed."""
+    from pyspark.errors import AnalysisException
+
+    try:
+        return bool(spark.catalog.tableExists(SERVED_ENTITIES))
+    except AnalysisException as error:
+        if (error.getCondition() or "").split(".")[0] not in _NOT_THERE:
+            raise
+        return False
 
 
 def _position(spark: Any, table: str) -> _Position:

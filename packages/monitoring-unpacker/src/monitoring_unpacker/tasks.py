@@ -41,7 +41,7 @@ def monitoring(arguments: Sequence[str] | None = None) -> None:
             output_schema=options.output_schema,
             label_column="evaluation_label" if tables.marker_column else "label",
             granularities=tuple(options.monitor_granularity or ("1 day",)),
-            slices=(*((tables.marker_column,) if tables.marker_column else ()), *(options.slice or ())),
+            slices=tuple(options.slice or ()),
             baseline_table=options.baseline_table,
         )
         config = QualityMonitor(workspace=workspace, progress=report).refresh(plan)
