@@ -6,7 +6,7 @@ from pathlib import Path
 
 USER_NAME = "developer@harness.local"
 WORKSPACE_ID = "1234567890123456"
-CATALOGS = ("main", "samples")
+CATALOGS = ("main", "samples", "system")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,20 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from harness import inference_tables, serving
+from harness import inference_tables, jobs, serving
 from harness.clock import SystemClock
 from harness.config import CATALOGS, USER_NAME, Layout
 from harness.control.routes import routes as control_routes
+from harness.engines.environments import Environments
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.processes import Lifeline
 from harness.engines.spark import SparkEngine
+from harness.engines.tasks import TaskRunner
 from harness.http import AnyRoute, application
 from harness.ids import RandomIds
 from harness.inference_tables import InferenceTables
+from harness.jobs import JobService
 from harness.monitoring.routes import routes as monitoring_routes
 from harness.monitoring.service import MonitoringService
 from harness.names import FullName
@@ -44,22 +47,24 @@ class Parts:
     payloads: InferenceTables
     serving: ServingService
     monitoring: MonitoringService
+    tasks: TaskRunner
+    jobs: JobService
     routes: Sequence[AnyRoute]
     application: Starlette
     store: Store
 
     def engines(self) -> Mapping[str, Callable[[Progress], None]]:
         """Return what starts side by side before the harness answers for everything."""
-        return {"spark": self.spark.start, "mlflow": self.mlflow.start}
+        return {"spark": self.spark.start, "mlflow": self.mlflow.start, "tasks": self.tasks.start}
 
     def start_services(self) -> None:
         """Let the services go on with what their state says: endpoints, payloads, refreshes."""
-        for service in (self.payloads, self.serving, self.monitoring):
+        for service in (self.payloads, self.serving, self.monitoring, self.jobs):
             service.start()
 
     def close(self) -> None:
         """End services, then engines, then the memory; twice without harm."""
-        for part in (self.monitoring, self.serving, self.payloads, self.spark, self.mlflow, self.store):
+        for part in (self.jobs, self.tasks, self.monitoring, self.serving, self.payloads, self.spark, self.mlflow, self.store):
             part.close()
 
 
@@ -87,6 +92,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
     clock, ids, store = SystemClock(), RandomIds(), Store(layout.database)
     spark = SparkEngine(layout=layout, lifeline=lifeline, harness_url=host, token=token, catalogs=CATALOGS)
     mlflow = MlflowServer(layout=layout, lifeline=lifeline)
+    environments = Environments(layout=layout)
     unity_service = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME, on_catalog_created=_tell(spark))
     payloads = InferenceTables(clock=clock, ids=ids, store=store, layout=layout, tables=inference_tables.WarehouseFolders(layout))
     serving_service = ServingService(
@@ -96,19 +102,27 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         layout=layout,
         lifeline=lifeline,
         models=unity_service,
-        environments=TMP(),
+        environments=ModelEnvironment(environments),
         payloads=payloads,
         host_url=host,
     )
     monitors = MonitoringService(clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service))
     files = FilesService(layout=layout, clock=clock, volumes=unity_service, secret=ids.hex32().encode())
     objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
+    tasks = TaskRunner(
+        environments=environments,
+        lifeline=lifeline,
+        layout=layout,
+        variables=lambda: {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": token, "SPARK_REMOTE": spark.remote},
+    )
+    job_service = JobService(clock=clock, ids=ids, store=store, layout=layout, runner=tasks, files=TaskFiles(objects, files), host_url=host)
     proxy = MlflowProxy(url=lambda: mlflow.url)
     answered: list[AnyRoute] = [
-        *control_routes(lambda: {"spark": spark.alive(), "mlflow": mlflow.alive()}),
+        *control_routes(lambda: {"spark": spark.alive(), "mlflow": mlflow.alive(), "tasks": tasks.alive()}),
         *workspace_routes(objects, PermissionsService(store=store, user=USER_NAME)),
         *files_routes(files),
         *unity_routes(unity_service),
+        *jobs.routes(job_service),
         *serving.routes(serving_service),
         *inference_tables.routes(payloads),
         *monitoring_routes(monitors),
@@ -127,6 +141,8 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         payloads=payloads,
         serving=serving_service,
         monitoring=monitors,
+        tasks=tasks,
+        jobs=job_service,
         routes=answered,
         application=application(answered, token=token, user=USER_NAME, lifespan=lifespan),
         store=store,
@@ -143,8 +159,25 @@ def _tell(spark: SparkEngine) -> Callable[[str], None]:
     return created
 
 
-class TMP:
-    def for_model(self, p):
-        import sys
+@dataclass(frozen=True, slots=True)
+class ModelEnvironment:
+    """Environments as serving sees them: what a model's own `requirements.txt` asks for."""
 
-        return serving.ModelInterpreter(sys.executable)
+    environments: Environments
+
+    def for_model(self, model_folder: Path) -> serving.ModelInterpreter:
+        """Return the interpreter for the model in `model_folder`."""
+        found = self.environments.model_environment(model_folder / "requirements.txt")
+        return serving.ModelInterpreter(str(found.python), tuple(str(folder) for folder in found.path))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFiles:
+    """Workspace files and volumes as jobs see them: where a dependency lies on this machine."""
+
+    objects: WorkspaceService
+    files: FilesService
+
+    def file(self, path: str) -> Path:
+        """Return the file at `/Workspace/…` or `/Volumes/…`."""
+        return self.files.file(path) if path.startswith("/Volumes/") else self.objects.local_path(path)

@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -18,23 +17,10 @@ from harness.serving.invocations import Invocations
 from harness.serving.model import Config, ConfigInput, CreateEndpoint, Endpoint, EntityState, Gateway, ServedEntity, Tag, TagsPatch
 from harness.serving.ports import ModelEnvironments, ModelFiles, PayloadLog
 from harness.serving.signature import openapi, read_signature
+from harness.serving.system_table import ServedEntitiesTable, ServedEntityRecord
 from harness.state import Documents, Store
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ServedEntityRecord:
-    """What `system.serving.served_entities` would say about a `served_entity_id`; kept when the endpoint is gone."""
-
-    served_entity_id: str
-    endpoint_id: str
-    endpoint_name: str
-    served_entity_name: str
-    entity_name: str
-    entity_version: str
-    endpoint_config_version: int
-    change_time: int
 
 
 class ServingService:
@@ -58,6 +44,8 @@ class ServingService:
         self._ids = ids
         self._endpoints = Documents(store, "serving_endpoint", Endpoint)
         self._records = Documents(store, "served_entity", ServedEntityRecord)
+        self._system_table = ServedEntitiesTable(layout)
+        self._recording = threading.Lock()
         self._models = models
         self._payloads = payloads
         self._host_url = host_url.rstrip("/")
@@ -199,6 +187,8 @@ class ServingService:
         if self._closing:
             return
         failed = any(state.deployment != "DEPLOYMENT_READY" for state in states)
+        if not failed:
+            self._record(endpoint, pending)
         with self._endpoints.transaction():
             current = self._endpoint(endpoint.name)
             if failed:
@@ -206,7 +196,6 @@ class ServingService:
                 after = self._changed(current, config_update="UPDATE_FAILED", outcome=outcome)
             else:
                 after = self._changed(current, config=pending, pending=None, config_update="NOT_UPDATING")
-                self._record(after, pending)
             self._put(after)
         self._retire_all_but(after.config, [*(current.config.entities if current.config else ()), *pending.entities])
         log.info("endpoint %s: update to version %d %s", endpoint.name, pending.version, "failed" if failed else "done")
@@ -216,6 +205,8 @@ class ServingService:
         self._fleet.retire([entity for entity in entities if entity.id not in ids])
 
     def _record(self, endpoint: Endpoint, config: Config) -> None:
+        """Keep what the entities of `config` are, before any of their calls can be logged."""
+        now = millis(self._clock.now())
         for entity in config.entities:
             record = ServedEntityRecord(
                 served_entity_id=entity.id,
@@ -225,9 +216,11 @@ class ServingService:
                 entity_name=entity.entity_name,
                 entity_version=entity.entity_version,
                 endpoint_config_version=config.version,
-                change_time=endpoint.last_updated_timestamp,
+                change_time=now,
             )
             self._records.put(entity.id, record)
+        with self._recording:
+            self._system_table.write(self._records.list())
 
     def _apply_gateway(self, endpoint_id: str, gateway: Gateway | None) -> None:
         table = gateway.inference_table_config if gateway else None

@@ -1,0 +1,194 @@
+"""The dry run itself: check, start, load, deploy, run three jobs, collect, draw."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+from databricks.sdk import WorkspaceClient
+from mlflow.tracking import MlflowClient
+
+from dry_run import collect
+from dry_run.collect import Names, Warehouse
+from dry_run.report import JOBS, Data, JobReport, Report, TaskReport
+from harness import sample_data
+from harness.app import Harness
+from harness.bundle import Bundle, Choice, Identity, RunResult, deploy, find_bundle, read_bundle, read_sources, resolve, run_job
+from harness.cli.bundle import explain
+from harness.cli.lifecycle import keep_log
+from harness.cli.pages import write_page
+from harness.clock import SystemClock
+from harness.config import USER_NAME, Layout
+from harness.errors import UserError
+
+Progress = Callable[[str], None]
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says. `variables` are `name=value`."""
+
+    state: Path
+    data: Path | None = None
+    target: str | None = None
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Phases:
+    """Seconds of each phase, in order; `progress` hears of each as it begins."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what is done inside, also when it fails."""
+        self.progress(f"── {name}")
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.monotonic() - start, 2)
+
+    @property
+    def total(self) -> float:
+        """Seconds since the beginning."""
+        return round(time.monotonic() - self.begun, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """A running job as lines of the dry run's own progress."""
+
+    progress: Progress
+
+    def task(self, task_key: str, state: str, seconds: float) -> None:
+        self.progress(f"{task_key} {state}" + (f" in {seconds:.1f} s" if seconds else ""))
+
+    def output(self, task_key: str, text: str) -> None:
+        for line in text.splitlines():
+            self.progress(f"{task_key} │ {line}")
+
+
+class Workflow:
+    """One dry run: `with Workflow(options, progress) as workflow: workflow.run()`.
+
+    Entering checks all input and starts nothing; leaving ends everything that was started.
+    """
+
+    def __init__(self, options: Options, progress: Progress) -> None:
+        self._options = options
+        self._progress = progress
+        self._layout = Layout(options.state)
+        self._started = SystemClock().now()
+        self._phases = Phases(progress)
+        self._closing = ExitStack()
+        self._harness: Harness | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = find_bundle(_ROOT)
+        self._choice = Choice(self._options.target, _pairs(self._options.variables), dict(os.environ))
+        resolve(read_sources(self._folder), choice=self._choice, identity=Identity(USER_NAME, "http://127.0.0.1"))
+        self._trips: pa.Table = sample_data.load_parquet(self._options.data) if self._options.data else sample_data.generate()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._closing.close()
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what unchanged clients read, while the workspace runs."""
+        return self._harness.connection.environment() if self._harness is not None else {}
+
+    def run(self) -> Report:
+        """Do all of it, up to the first task that fails, and return what there is to tell."""
+        with self._phases.phase("start"):
+            workspace = self._start()
+        data = self._load()
+        with self._phases.phase("deploy"):
+            bundle = read_bundle(self._folder, workspace, self._choice)
+            deploy(bundle, workspace, folder=self._folder, progress=self._progress)
+        jobs = self._run_jobs(bundle, workspace)
+        with self._phases.phase("report"):
+            told = self._report(data, jobs, names=_names(bundle), workspace=workspace)
+            page = self._draw(told)
+        return replace(told, seconds=self._phases.total, phases=dict(self._phases.seconds), dashboard=page)
+
+    def _start(self) -> WorkspaceClient:
+        keep_log(self._layout)
+        harness = self._closing.enter_context(Harness(self._layout, self._progress))
+        self._closing.callback(harness.train_when_idle)
+        self._harness = harness
+        os.environ.update(harness.connection.environment())  # mlflow's client reads nothing else
+        return WorkspaceClient(host=harness.connection.host, token=harness.connection.token)
+
+    def _load(self) -> Data:
+        with self._phases.phase("data"):
+            sample_data.write_table(self._trips, self._layout.warehouse)
+        source = str(self._options.data) if self._options.data else "synthetic trips"
+        self._progress(f"samples.nyctaxi.trips: {self._trips.num_rows:,} trips, {source}")
+        return Data(source, self._trips.num_rows)
+
+    def _run_jobs(self, bundle: Bundle, workspace: WorkspaceClient) -> list[JobReport]:
+        done: list[JobReport] = []
+        for name in JOBS:
+            with self._phases.phase(name):
+                result = run_job(bundle, workspace, name, display=_Lines(self._progress))
+            done.append(_job(result))
+            if not result.succeeded:
+                explain(result, self._layout.logs)
+                break
+        return done
+
+    def _report(self, data: Data, jobs: list[JobReport], *, names: Names, workspace: WorkspaceClient) -> Report:
+        tables = Warehouse(self._layout.warehouse)
+        return Report(
+            data=data,
+            seconds=self._phases.total,
+            phases=self._phases.seconds,
+            jobs=jobs,
+            model=collect.model_report(names, MlflowClient(tracking_uri="databricks", registry_uri="databricks-uc")),
+            endpoint=collect.endpoint_report(names, workspace),
+            predictions=collect.predictions_report(names, tables),
+            payload=collect.payload_report(names, tables),
+            processed=collect.processed_report(names, tables),
+            monitor=collect.monitor_report(names, tables),
+        )
+
+    def _draw(self, told: Report) -> str:
+        path = (self._layout.state / "dashboard.html").resolve()
+        assert self._harness is not None  # noqa: S101 - `run` has started it
+        run_ids = [job.run_id for job in told.jobs]
+        seconds = self._phases.total
+        write_page(self._harness.connection, path, source=told.data.source, started=self._started, seconds=seconds, run_ids=run_ids)
+        return str(path)
+
+
+def _job(result: RunResult) -> JobReport:
+    tasks = [TaskReport(task.task_key, task.result_state, task.seconds) for task in result.tasks]
+    return JobReport(result.job, result.run_id, result.result_state, tasks)
+
+
+def _names(bundle: Bundle) -> Names:
+    """Return the workflow's names, which the resolved bundle gives its jobs as parameters."""
+    parameters = bundle.of_kind("jobs")[JOBS[0]].body["parameters"]
+    assert isinstance(parameters, list)  # noqa: S101 - our own bundle declares them
+    values = {str(each["name"]): str(each["default"]) for each in parameters if isinstance(each, dict)}
+    return Names(values["catalog"], values["schema"], values["model_name"], values["endpoint_name"])
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise UserError(f"--var {each}: expected name=value")
+        found[name] = value
+    return found

@@ -1,0 +1,160 @@
+"""The whole workflow as a user runs it, with a grid of one combination, twice in the same state folder."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from harness import sample_data
+
+pytestmark = pytest.mark.platform
+GRID = '{"n_estimators":[60],"max_depth":[3],"learning_rate":[0.1]}'
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "nyctaxi_trips_10k.parquet"
+Ran = tuple["subprocess.CompletedProcess[str]", Mapping[str, Any]]
+
+
+def dry_run(state: Path, *arguments: str) -> Ran:
+    """Run the command and return it with its report."""
+    report = state.parent / "report.json"
+    command = [sys.executable, "-m", "dry_run", "--state", str(state), "--report", str(report), "--var", f"parameter_grid={GRID}"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DATABRICKS_", "MLFLOW_", "SPARK_"))}
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=clean)
+    return done, json.loads(report.read_text()) if report.exists() else {}
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of both runs."""
+    return tmp_path_factory.mktemp("dry-run") / "state"
+
+
+@pytest.fixture(scope="module")
+def first(state: Path) -> Ran:
+    """A run from nothing on synthetic trips."""
+    return dry_run(state)
+
+
+@pytest.fixture(scope="module")
+def second(first: Ran, state: Path) -> Ran:
+    """The same again in the same state folder."""
+    assert first[0].returncode == 0, first[0].stdout + first[0].stderr
+    return dry_run(state)
+
+
+def test_every_task_of_every_job_succeeds(first: Ran) -> None:
+    """Exit status 0, three jobs, five tasks, all SUCCESS."""
+    done, report = first
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    tasks = [(job["name"].split()[-1], task["task_key"], task["result_state"]) for job in report["jobs"] for task in job["tasks"]]
+    assert tasks == [
+        ("ml_training_pipeline", "train", "SUCCESS"),
+        ("ml_training_pipeline", "validate", "SUCCESS"),
+        ("ml_training_pipeline", "deploy", "SUCCESS"),
+        ("ml_batch_inference", "batch_inference", "SUCCESS"),
+        ("ml_monitoring", "monitoring", "SUCCESS"),
+    ]
+
+
+def test_every_usable_trip_is_predicted_logged_and_labelled(first: Ran) -> None:
+    """As many predictions as trips that pass the filters, each once, each with its label; nothing in quarantine."""
+    _, report = first
+    trips = sample_data.generate().to_pandas()
+    usable = int(((trips.fare_amount > 0) & (trips.fare_amount < 200) & (trips.trip_distance > 0)).sum())
+
+    assert report["predictions"]["rows"] == usable
+    assert report["predictions"]["errors"] == 0
+    assert report["payload"]["rows"] > 0
+    assert (report["processed"]["labelled"], report["processed"]["quarantined"]) == (report["processed"]["rows"], 0)
+    assert report["processed"]["rows"] >= usable
+
+
+def test_champion_serves(first: Ran) -> None:
+    """The first version is Champion and has the endpoint's traffic; nobody challenges any more."""
+    _, report = first
+
+    assert report["model"]["aliases"] == {"Champion": "1"}
+    assert (report["endpoint"]["ready"], report["endpoint"]["served_version"]) == ("READY", "1")
+    assert set(report["model"]["metrics"]) == {"test_mae", "test_rmse", "test_r2"}
+
+
+def test_monitor_agrees_with_the_tables(first: Ran) -> None:
+    """The monitor's error is that of the processed rows; profile and drift tables have rows."""
+    _, report = first
+
+    assert report["monitor"]["profile_rows"] > 0
+    assert report["monitor"]["drift_rows"] > 0
+    assert 0 < report["monitor"]["mean_absolute_error"] < 2 * report["model"]["metrics"]["test_mae"]
+    assert report["monitor"]["r2_score"] > 0.8
+
+
+def test_page_is_one_file(first: Ran) -> None:
+    """The page exists and asks the network for nothing."""
+    text = Path(first[1]["dashboard"]).read_text()
+    found: list[str] = []
+
+    class Links(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.extend(f"{tag} {value}" for name, value in attrs if name in {"src", "href"} and value and not value.startswith("#"))
+
+    Links().feed(text)
+    assert "ml_training_pipeline" in text
+    assert found == []
+
+
+def test_second_run_keeps_the_champion_and_processes_only_new_payloads(first: Ran, second: Ran) -> None:
+    """The same data makes a challenger that is no better: no new alias, no new predictions, no row twice."""
+    done, report = second
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    assert report["model"]["version"] == "2"
+    assert report["model"]["aliases"] == {"Champion": "1"}
+    assert report["predictions"]["rows"] == first[1]["predictions"]["rows"]
+    assert report["processed"]["rows"] == first[1]["processed"]["rows"]
+
+
+def test_missing_column_is_one_clear_sentence(tmp_path: Path) -> None:
+    """A file without a needed column ends with status 2, naming file and column, before anything is started."""
+    path = tmp_path / "trips.parquet"
+    pq.write_table(sample_data.generate(rows=10).drop_columns(["fare_amount"]), path)
+
+    done, report = dry_run(tmp_path / "state", "--data", str(path))
+
+    assert (done.returncode, report) == (2, {})
+    assert "fare_amount" in done.stderr
+    assert str(path) in done.stderr.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        pytest.param(("--target", "nowhere"), "nowhere", id="unknown target"),
+        pytest.param(("--var", "nonsense=1"), "nonsense", id="unknown variable"),
+        pytest.param(("--data", "/nowhere.parquet"), "/nowhere.parquet", id="no such file"),
+    ],
+)
+def test_bad_input_is_status_2(tmp_path: Path, arguments: tuple[str, ...], named: str) -> None:
+    """Bad input is told before anything is started, and leaves nothing the next run trips over."""
+    done, report = dry_run(tmp_path / "state", *arguments)
+
+    assert (done.returncode, report) == (2, {})
+    assert named in done.stderr
+    assert not (tmp_path / "state" / "harness.json").exists()
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real trips are not beside the project")
+def test_real_trips_are_all_predicted_and_labelled(tmp_path: Path) -> None:
+    """On the real 10,000 trips, the 9,960 that pass the filters are predicted and labelled, every one."""
+    done, report = dry_run(tmp_path / "state", "--data", str(REAL))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    assert report["predictions"]["rows"] == 9960
+    assert report["processed"]["rows"] - report["processed"]["labelled"] == 0
+    assert report["processed"]["rows"] >= 9960
