@@ -4,6 +4,7 @@ The sessions use the environment that `uv sync --all-packages` made (`./run` doe
 """
 
 import sys
+from pathlib import Path
 
 import nox
 
@@ -12,16 +13,7 @@ nox.options.error_on_external_run = False
 nox.options.reuse_existing_virtualenvs = True
 
 PYTHON = sys.executable
-TYPED = [
-    "harness",
-    "harness_guest",
-    "dbruntime",
-    "dry_run",
-    "taxi_fare_features",
-    "taxi_fare_training",
-    "serving_client",
-    "monitoring_unpacker",
-]
+TYPED = ["harness/src", "integration/src", *sorted(str(path) for path in Path("packages").glob("*/src"))]
 NO_ENGINE = "not engine and not platform"
 
 
@@ -35,7 +27,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Strict types, of sources."""
-    session.run(PYTHON, "-m", "mypy", *[word for package in TYPED for word in ("-p", package)])
+    session.run(PYTHON, "-m", "mypy", *TYPED)
 
 
 @nox.session(venv_backend="none")
