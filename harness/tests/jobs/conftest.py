@@ -3,7 +3,7 @@
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.jobs import Run
+
 from harness.clock import FakeClock
 from harness.config import Layout
 from harness.errors import ApiError
@@ -44,6 +45,13 @@ class ScriptedRunner:
     def keys(self) -> list[str]:
         """Return the tasks in the order they ran."""
         return [task.task_key for task in self.ran]
+
+    def wait_for_output(self, key: str) -> None:
+        """Wait until a task has printed on both streams."""
+        deadline = time.monotonic() + 10
+        while not any(task.task_key == key and (task.folder / "stderr").exists() for task in self.ran):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
 
 
 def fails(_: TaskProcess, __: threading.Event) -> Outcome:
@@ -131,6 +139,18 @@ class Workspace:
         return _service(self.clock, self.store, self.layout, self.runner, [])
 
 
+@dataclass(frozen=True)
+class Scripts:
+    """What tests write jobs with."""
+
+    environment: Mapping[str, object]
+    task: Callable[..., dict[str, object]]
+    fails: Act
+    times_out: Act
+    until_cancelled: Act
+    sets: Callable[..., Act]
+
+
 ENVIRONMENT = {"environment_key": "default", "spec": {"environment_version": "4", "dependencies": ["/Workspace/there.whl", "pandas"]}}
 
 
@@ -146,10 +166,10 @@ def task(key: str, *after: str, parameters: list[str] | None = None, **settings:
     }
 
 
-def results(run: Run) -> dict[str, str]:
-    """Return the result state of each task's latest attempt."""
-    states = {found.task_key: found.state for found in run.tasks or []}
-    return {key: state.result_state.value if state and state.result_state else "" for key, state in states.items()}
+@pytest.fixture
+def scripts() -> Scripts:
+    """Tasks, and what they can do."""
+    return Scripts(ENVIRONMENT, task, fails, times_out, until_cancelled, sets)
 
 
 @pytest.fixture
@@ -168,7 +188,6 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     with httpx.Client(base_url=host, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20) as http:
         yield Workspace(host, service, runner, clock, events, layout, store, WorkspaceClient(host=host, token=TOKEN), http)
     server.should_exit = True
-    thread.join(10)
     service.close()
     store.close()
     socket.close()

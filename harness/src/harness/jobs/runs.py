@@ -8,6 +8,7 @@ import msgspec
 
 from harness.errors import ApiError
 from harness.jobs.model import Run, TaskRun
+from harness.jobs.settings import invalid
 from harness.state import Documents, Store
 
 
@@ -32,21 +33,21 @@ class Runs:
             return self._runs.put(_key(run.run_id), run)
 
     def find(self, run_id: int) -> tuple[Run, TaskRun | None]:
-        """Return the run `run_id`, or the run that holds the attempt `run_id` together with that attempt; the platform's 404 else."""
+        """Return the run `run_id`, or the run that holds the attempt `run_id` together with that attempt; the platform's 400 else."""
         run = self._runs.get(_key(run_id))
         if run is not None:
             return run, None
         owner = self._owners.get(_key(run_id))
         run = self._runs.get(_key(owner)) if owner is not None else None
         if run is None:
-            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Run {run_id} does not exist.")
+            raise _unknown(run_id)
         return run, next(task for task in run.tasks if task.run_id == run_id)
 
     def get(self, run_id: int) -> Run:
-        """Return the job run `run_id`, or raise the platform's 404."""
+        """Return the job run `run_id`, or raise the platform's 400."""
         run, task = self.find(run_id)
         if task is not None:
-            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Run {run_id} is a task of run {run.run_id}, not a run of a job.")
+            raise invalid(f"Run {run_id} is a task of run {run.run_id}, not a run of a job.")
         return run
 
     def all(self, job_id: int | None = None) -> list[Run]:
@@ -99,6 +100,11 @@ class Runs:
         """Return the task values of a run by task and key."""
         files = self.values_folder(run_id).glob("*.json")
         return {file.stem: msgspec.json.decode(file.read_bytes(), type=dict[str, object]) for file in files}
+
+
+def _unknown(run_id: int) -> ApiError:
+    """A 400, not a 404: the official client's table of overrides (databricks.sdk.errors.overrides) shows that the platform says so."""
+    return invalid(f"Run {run_id} does not exist.")
 
 
 def _key(run_id: int) -> str:

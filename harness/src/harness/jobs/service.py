@@ -10,7 +10,6 @@ import msgspec
 
 from harness.clock import Clock, millis
 from harness.config import Layout
-from harness.errors import ApiError
 from harness.ids import Ids
 from harness.jobs import graph, output, states, view
 from harness.jobs.arguments import check_request, job_parameters
@@ -185,7 +184,7 @@ class JobService:
         """Return what the latest attempt of a task has printed to its standard output since `offset` bytes."""
         run = self._runs.get(run_id)
         if not run.attempts(task_key):
-            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Run {run_id} has no task '{task_key}'.")
+            raise invalid(f"Run {run_id} has no task '{task_key}'.")
         task = run.latest(task_key)
         return output.piece(self._runs.attempt_folder(run_id, task), task, offset)
 
@@ -275,7 +274,7 @@ class JobService:
     def _job(self, job_id: int) -> Job:
         job = self._jobs.get(_key(job_id))
         if job is None:
-            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Job {job_id} does not exist.")
+            raise invalid(f"Job {job_id} does not exist.")  # as for runs (runs.py)
         return job
 
 

@@ -62,7 +62,7 @@ def entry_point(package_name: str, name: str) -> Callable[[], object]:
     if function is None:
         points = ", ".join(sorted({point.name for point in distribution.entry_points})) or "none"
         raise AttributeError(
-            f"distribution '{package_name}' has no entry point '{name}', nor its package such a function; entry points: {points}"
+            f"distribution '{package_name}' has no entry point '{name}' nor its package such a function; entry points: {points}"
         )
     return function  # type: ignore[no-any-return]  # what a stranger's wheel names
 

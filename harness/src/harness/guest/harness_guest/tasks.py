@@ -7,6 +7,7 @@ task without forking, for environments that replace what the parent has imported
 It has one thread and opens no connection, so that nothing is lost or shared when it forks; it ends when the harness hangs up.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -40,6 +41,24 @@ class Child:
 
     id: int
     kill_at: float | None = None
+
+
+class Leaving:
+    """Ends a forked child after all threads and exit handlers of the task, but before the interpreter is taken apart.
+
+    That would touch, and so copy, every page that the child shares with its parent: 0.6 s for nothing. Exit handlers run last come first,
+    so this one, the first of all, runs last.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        atexit.register(self._leave)
+
+    def _leave(self) -> None:
+        if self.status is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self.status)
 
 
 class Parent:
@@ -141,6 +160,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         lifeline.follow()
         sys.exit(run(Spec(**json.loads(Path(sys.argv[1]).read_text()))))
+    leaving = Leaving()
     talk = socket.socket(fileno=os.dup(0))
     os.set_inheritable(talk.fileno(), False)
     for name in PRELOADED:
@@ -153,7 +173,7 @@ def main() -> None:
     if spec is not None:
         talk.close()
         _after_fork()
-        sys.exit(run(spec))
+        leaving.status = run(spec)
 
 
 def _after_fork() -> None:
