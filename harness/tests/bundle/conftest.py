@@ -1,0 +1,200 @@
+"""A workspace to deploy to: real workspace objects and Unity Catalog, with jobs and experiments that only remember."""
+
+import datetime as dt
+import itertools
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import uvicorn
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.config import Config
+
+from harness.bundle.model import Bundle, Choice, Identity, Source
+from harness.bundle.resolver import resolve
+from harness.clock import FakeClock, SystemClock
+from harness.config import USER_NAME, Layout
+from harness.errors import ApiError
+from harness.http import AnyRoute, Call, Route, application
+from harness.ids import SeededIds
+from harness.state import Store
+from harness.unity.routes import routes as unity_routes
+from harness.unity.service import UnityService
+from harness.workspace.permissions import PermissionsService
+from harness.workspace.routes import routes as workspace_routes
+from harness.workspace.service import WorkspaceService
+
+TOKEN = "secret-token"
+ANN = Identity("Ann.Lee@example.com", "http://127.0.0.1:1")
+
+Json = dict[str, object]
+Resolve = Callable[..., Bundle]
+
+
+@pytest.fixture
+def resolved() -> Resolve:
+    """Return a function that resolves the text of a `databricks.yml` (and other files by name) for Ann."""
+
+    def make(
+        text: str, *, target: str | None = None, host: str = ANN.host, files: dict[str, str] | None = None, **given: dict[str, str]
+    ) -> Bundle:
+        sources = [Source("databricks.yml", text), *(Source(name, other) for name, other in (files or {}).items())]
+        choice = Choice(target, given.get("variables", {}), given.get("environment", {}))
+        return resolve(sources, choice=choice, identity=Identity(ANN.user_name, host))
+
+    return make
+
+
+@dataclass
+class FakeJobs:
+    """Remembers jobs and experiments, and plays a run as the test says: `runs` are successive answers, `printed` by task."""
+
+    jobs: dict[int, Json] = field(default_factory=dict)
+    experiments: dict[str, Json] = field(default_factory=dict)
+    writes: list[str] = field(default_factory=list)
+    started: list[Json] = field(default_factory=list)
+    runs: list[Json] = field(default_factory=list)
+    printed: dict[str, str] = field(default_factory=dict)
+    outputs: dict[int, Json] = field(default_factory=dict)
+    refuse: bool = False
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(100))
+
+    def routes(self) -> list[AnyRoute]:
+        """Return what answers for them."""
+        jobs, experiments = "/api/2.2/jobs", "/api/2.0/mlflow/experiments"
+        return [
+            Route("POST", f"{jobs}/create", self._create, ""),
+            Route("POST", f"{jobs}/reset", self._reset, ""),
+            Route("POST", f"{jobs}/delete", self._delete, ""),
+            Route("GET", f"{jobs}/get", self._get, ""),
+            Route("POST", f"{jobs}/run-now", self._run_now, ""),
+            Route("GET", f"{jobs}/runs/get", self._run, ""),
+            Route("GET", f"{jobs}/runs/get-output", self._run_output, ""),
+            Route("POST", f"{experiments}/create", self._create_experiment, ""),
+            Route("GET", f"{experiments}/get", self._get_experiment, ""),
+            Route("GET", f"{experiments}/get-by-name", self._find_experiment, ""),
+            Route("POST", f"{experiments}/delete", self._delete_experiment, ""),
+            Route("POST", f"{experiments}/restore", self._restore_experiment, ""),
+            Route("GET", "/__harness__/runs/{run_id}/output", self._printed, ""),
+            Route("GET", "/__harness__/health", lambda _: {}, "", public=True),
+        ]
+
+    def _create(self, call: Call) -> object:
+        self.writes.append("create")
+        if self.refuse:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", "the schedule is wrong")
+        job_id = next(self.numbers)
+        self.jobs[job_id] = call.json(dict[str, object])
+        return {"job_id": job_id}
+
+    def _reset(self, call: Call) -> object:
+        self.writes.append("reset")
+        asked = call.json(dict[str, object])
+        settings = asked["new_settings"]
+        assert isinstance(settings, dict)
+        self.jobs[int(str(asked["job_id"]))] = settings
+        return {}
+
+    def _delete(self, call: Call) -> object:
+        self.writes.append("delete")
+        del self.jobs[int(str(call.json(dict[str, object])["job_id"]))]
+        return {}
+
+    def _get(self, call: Call) -> object:
+        job_id = int(call.require("job_id"))
+        if job_id not in self.jobs:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Job {job_id} does not exist.")
+        return {"job_id": job_id, "settings": self.jobs[job_id]}
+
+    def _run_now(self, call: Call) -> object:
+        self.started.append(call.json(dict[str, object]))
+        return {"run_id": 7, "number_in_job": 7}
+
+    def _run(self, _: Call) -> object:
+        return self.runs.pop(0) if len(self.runs) > 1 else self.runs[0]
+
+    def _run_output(self, call: Call) -> object:
+        return self.outputs[int(call.require("run_id"))]
+
+    def _printed(self, call: Call) -> object:
+        offset = int(call.require("offset"))
+        text = self.printed.get(call.require("task_key"), "")
+        return {"text": text[offset : offset + 10], "offset": min(len(text), offset + 10), "attempt_number": 0}
+
+    def _create_experiment(self, call: Call) -> object:
+        name = str(call.json(dict[str, object])["name"])
+        if any(each["name"] == name for each in self.experiments.values()):
+            raise ApiError(400, "RESOURCE_ALREADY_EXISTS", f"Experiment '{name}' already exists.")
+        id_ = str(next(self.numbers))
+        self.experiments[id_] = {"experiment_id": id_, "name": name, "lifecycle_stage": "active"}
+        return {"experiment_id": id_}
+
+    def _get_experiment(self, call: Call) -> object:
+        return {"experiment": self.experiments[call.require("experiment_id")]}
+
+    def _find_experiment(self, call: Call) -> object:
+        name = call.require("experiment_name")
+        return {"experiment": next(each for each in self.experiments.values() if each["name"] == name)}
+
+    def _delete_experiment(self, call: Call) -> object:
+        self.experiments[str(call.json(dict[str, object])["experiment_id"])]["lifecycle_stage"] = "deleted"
+        return {}
+
+    def _restore_experiment(self, call: Call) -> object:
+        self.experiments[str(call.json(dict[str, object])["experiment_id"])]["lifecycle_stage"] = "active"
+        return {}
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where a workspace answers, and what is behind it."""
+
+    host: str
+    jobs: FakeJobs
+    objects: WorkspaceService
+    unity: UnityService
+    permissions: PermissionsService
+
+    @property
+    def client(self) -> WorkspaceClient:
+        """The official client."""
+        return WorkspaceClient(config=Config(host=self.host, token=TOKEN, auth_type="pat", retry_timeout_seconds=1))
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Serve an empty workspace."""
+    yield from _serve(tmp_path / "state", without=())
+
+
+@pytest.fixture
+def served_without_permissions(tmp_path: Path) -> Iterator[Served]:
+    """Serve an empty workspace that knows no permissions."""
+    yield from _serve(tmp_path / "state", without=("/api/2.0/permissions",))
+
+
+def _serve(state: Path, *, without: tuple[str, ...]) -> Iterator[Served]:
+    layout = Layout(state).make()
+    store, clock, ids, jobs = Store(layout.database), SystemClock(), SeededIds(), FakeJobs()
+    unity = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
+    objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
+    permissions = PermissionsService(store=store, user=USER_NAME)
+    table = [*workspace_routes(objects, permissions), *unity_routes(unity), *jobs.routes()]
+    table = [route for route in table if not route.path.startswith(without)] if without else table
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(application(table, token=TOKEN, user=USER_NAME), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", jobs, objects, unity, permissions)
+    server.should_exit = True
+    thread.join()
+    store.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock that does not make a test wait."""
+    return FakeClock(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))

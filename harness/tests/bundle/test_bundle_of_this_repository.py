@@ -1,0 +1,105 @@
+"""Our own `databricks.yml`, for each of its targets."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.bundle import Bundle, Choice, Identity, Source, read_sources, resolve
+from harness.bundle.emulated import check_emulated
+from harness.bundle.nodes import Json
+
+ROOT = Path(__file__).resolve().parents[3]
+DEVELOPER = Identity("developer@harness.local", "http://127.0.0.1:1")
+TARGETS = ("dev", "staging", "prod")
+GRAPHS = {
+    "ml_training_pipeline": {"train": [], "validate": ["train"], "deploy": ["validate"]},
+    "ml_batch_inference": {"batch_inference": []},
+    "ml_monitoring": {"monitoring": []},
+}
+
+
+def ours(target: str, **variables: str) -> Bundle:
+    """Return our bundle for a target."""
+    return resolve(read_sources(ROOT), choice=Choice(target, variables), identity=DEVELOPER)
+
+
+def tasks(body: dict[str, Json]) -> list[dict[str, Json]]:
+    """Return a job's tasks."""
+    found = body["tasks"]
+    assert isinstance(found, list)
+    return [each for each in found if isinstance(each, dict)]
+
+
+def upstream(task: dict[str, Json]) -> list[Json]:
+    """Return the keys of the tasks that a task waits for."""
+    found = task.get("depends_on", [])
+    assert isinstance(found, list)
+    return [each["task_key"] for each in found if isinstance(each, dict)]
+
+
+def parameters(bundle: Bundle, job: str) -> dict[str, Json]:
+    """Return the defaults of a job's parameters."""
+    found = bundle.of_kind("jobs")[job].body["parameters"]
+    assert isinstance(found, list)
+    return {str(each["name"]): each["default"] for each in found if isinstance(each, dict)}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_bundle_gives_three_jobs_with_their_graphs_and_no_warning(target: str) -> None:
+    bundle = ours(target)
+    check_emulated(bundle)
+
+    graphs = {key: {task["task_key"]: upstream(task) for task in tasks(dict(job.body))} for key, job in bundle.of_kind("jobs").items()}
+
+    assert bundle.warnings == ()
+    assert graphs == GRAPHS
+    assert {resource.kind for resource in bundle.resources} == {"jobs"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_bundle_resolved_is_itself(target: str) -> None:
+    bundle = ours(target)
+
+    assert resolve([Source("databricks.yml", bundle.as_yaml())], choice=Choice(), identity=DEVELOPER) == bundle
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("job", list(GRAPHS))
+def test_every_job_is_bounded_and_starts_only_when_asked(target: str, job: str) -> None:
+    body = dict(ours(target).of_kind("jobs")[job].body)
+
+    schedule = body.get("schedule", {"pause_status": "PAUSED", "timezone_id": "UTC"})
+    assert isinstance(schedule, dict)
+    assert (schedule["pause_status"], schedule["timezone_id"]) == ("PAUSED", "UTC")
+    assert body["max_concurrent_runs"] == 1
+    assert body["queue"] == {"enabled": True}
+    assert all(task["max_retries"] == 1 and task["timeout_seconds"] and task["min_retry_interval_millis"] for task in tasks(body))
+
+
+@pytest.mark.parametrize(
+    ("target", "endpoint"),
+    [
+        pytest.param("dev", "dev_developer_taxi_fares_fare_predictor_model", id="dev"),
+        pytest.param("staging", "main_staging_taxi_fares_fare_predictor_model", id="staging"),
+        pytest.param("prod", "main_taxi_fares_fare_predictor_model", id="prod"),
+    ],
+)
+def test_endpoint_s_name_differs_between_targets_and_fits(target: str, endpoint: str) -> None:
+    """All targets of a workspace share one namespace of endpoints; a name has at most 63 characters."""
+    assert parameters(ours(target), "ml_training_pipeline")["endpoint_name"] == endpoint
+    assert len(endpoint) <= 63
+
+
+def test_catalog_given_on_the_command_line_reaches_tables_and_endpoint() -> None:
+    found = parameters(ours("prod", catalog="lab"), "ml_monitoring")
+
+    assert (found["catalog"], found["endpoint_name"]) == ("lab", "lab_taxi_fares_fare_predictor_model")
+
+
+def test_every_job_parameter_that_a_task_names_is_declared() -> None:
+    bundle = ours("dev")
+    for key, job in bundle.of_kind("jobs").items():
+        wheels = [task["python_wheel_task"] for task in tasks(dict(job.body))]
+        named = {text.split("}}")[0] for wheel in wheels for text in str(wheel).split("{{job.parameters.")[1:]}
+        assert named == set(parameters(bundle, key)) or named < set(parameters(bundle, key))
+        assert named
