@@ -201,3 +201,24 @@ def test_task_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
         monitoring(["--help"])
     assert ended.value.code == 0
     assert "--payload-table" in capsys.readouterr().out
+
+
+def test_windows_can_follow_the_event_instead_of_the_request() -> None:
+    """With an event time column the processed table has `event_time`, the request's own time until the label is there."""
+    timed = tables(event_time_column="happened")
+
+    assert [field.type for field in timed.columns if field.name == "event_time"] == ["TIMESTAMP"]
+    assert "COALESCE(labels.event_time, staged.request_time) AS event_time" in timed.merge_processed(versions=False)
+    assert "known.event_time = COALESCE(labels.event_time, known.event_time)" in timed.merge_late_labels()
+    assert "event_time" not in tables().merge_processed(versions=False)
+
+
+def test_requests_of_a_deployments_checks_are_set_aside_and_counted() -> None:
+    """Requests whose client_request_id begins with the prefix are neither processed nor quarantined, but counted."""
+    checked = tables(set_aside="deployment-check")
+
+    condition = "NOT STARTSWITH(COALESCE(client_request_id, ''), 'deployment-check')"
+    assert checked.logged(after=None, until=7).endswith(f" WHERE {condition}")
+    assert checked.logged(after=3, until=7).endswith(f" AND {condition}")
+    assert checked.set_aside_count().endswith(f"WHERE NOT ({condition})")
+    assert tables().set_aside_count().endswith("WHERE NOT (TRUE)")

@@ -76,7 +76,8 @@ class FakePlatform:
     # api_client
     def do(self, _method: str, path: str, *, body: dict[str, Any]) -> Any:
         assert self.endpoint is not None
-        assert body == EXAMPLE
+        assert {name: value for name, value in body.items() if name != "client_request_id"} == EXAMPLE
+        assert body["client_request_id"].startswith("deployment-check")
         served = path.split("/served-models/")[1].split("/", maxsplit=1)[0] if "/served-models/" in path else "traffic"
         self._call(f"query {served}")
         if served == "traffic" and served not in self.answers:

@@ -135,7 +135,7 @@ def _model(entity: ServedEntityOutput | None) -> Model | None:
         name=entity.entity_name,
         version=str(newest.version),
         aliases={str(alias): str(version) for alias, version in aliases.items()},
-        metrics={str(name): float(value) for name, value in (run.data.metrics if run else {}).items()},
+        metrics={str(name): float(value) for name, value in (run.data.metrics if run else {}).items() if not name.startswith("gate_")},
         gate=run.data.tags.get("gate_reason") if run else None,
     )
 

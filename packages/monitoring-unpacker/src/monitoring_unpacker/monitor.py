@@ -37,12 +37,13 @@ class MonitorPlan:
     """The quality monitor that a processed table shall have.
 
     `label_column` is what quality figures are made of; rows without it count for drift only. Give `evaluation_label`
-    so that rows the model was trained on do not flatter it.
+    so that rows the model was trained on do not flatter it. The windows follow `timestamp_column`.
     """
 
     table: str
     output_schema: str
     label_column: str = "label"
+    timestamp_column: str = "request_time"
     granularities: tuple[str, ...] = ("1 day",)
     slices: tuple[str, ...] = ()
     baseline_table: str | None = None
@@ -55,7 +56,7 @@ class MonitorPlan:
             slicing_exprs=list(self.slices) or None,
             inference_log=InferenceLogConfig(
                 problem_type=InferenceProblemType.INFERENCE_PROBLEM_TYPE_REGRESSION,
-                timestamp_column="request_time",
+                timestamp_column=self.timestamp_column,
                 granularities=[granularity(text) for text in self.granularities],
                 prediction_column="prediction",
                 model_id_column="model_version",

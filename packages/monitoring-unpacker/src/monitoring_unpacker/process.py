@@ -24,6 +24,7 @@ class Counts:
     processed_rows: int = 0
     labelled_rows: int = 0
     quarantined_rows: int = 0
+    set_aside_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,11 @@ def process(spark: Any, tables: Tables, *, progress: Callable[[str], None]) -> C
         processed_rows=int(total["n"]),
         labelled_rows=int(total["labelled"]),
         quarantined_rows=_count(spark, tables.quarantine),
+        set_aside_rows=int(spark.sql(tables.set_aside_count()).first()["n"]),
     )
     progress(
         f"logged requests {counts.payload_rows} · processed rows {counts.processed_rows} · labelled {counts.labelled_rows} · "
-        f"quarantined requests {counts.quarantined_rows}"
+        f"quarantined requests {counts.quarantined_rows} · requests set aside {counts.set_aside_rows}"
     )
     return counts
 

@@ -21,6 +21,7 @@ RESERVED = frozenset(
         "prediction",
         "label",
         "evaluation_label",
+        "event_time",
         "row_index",
         "reason",
         "request",

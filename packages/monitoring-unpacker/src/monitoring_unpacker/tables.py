@@ -35,6 +35,9 @@ class Tables:
         training_value: the marker's value of such rows.
         schema: what requests and answers hold; its key is also the label table's.
         label_type: SQL type of the label.
+        event_time_column: the label table's TIMESTAMP column that says when the thing predicted happened; None when requests come as
+            it happens. With it the processed table has `event_time`, the request's own time until the label is there.
+        set_aside: prefix of the `client_request_id`s of requests that are no use of the model (a deployment's checks); None for none.
     """
 
     payload: str
@@ -46,6 +49,8 @@ class Tables:
     label_type: str = "DOUBLE"
     marker_column: str | None = None
     training_value: str = "train"
+    event_time_column: str | None = None
+    set_aside: str | None = None
 
     def __post_init__(self) -> None:
         taken = {*RESERVED, *(field.name.lower() for field in self.schema.columns)}
@@ -65,6 +70,7 @@ class Tables:
         reports the error on unseen rows. `model_version` is the served entity's id until the version is known.
         """
         marker = (Field(self.marker_column, "STRING"),) if self.marker_column else ()
+        event_time = (Field("event_time", "TIMESTAMP"),) if self.event_time_column else ()
         return (
             Field("example_id", "STRING"),
             Field("databricks_request_id", "STRING"),
@@ -79,6 +85,7 @@ class Tables:
             Field("label", self.label_type),
             Field("evaluation_label", self.label_type),
             *marker,
+            *event_time,
         )
 
     def create(self) -> tuple[str, str]:
@@ -125,8 +132,17 @@ class Tables:
         return (
             f"SELECT COALESCE(databricks_request_id, {fallback}) AS databricks_request_id, client_request_id, request_time, "
             "COALESCE(request_date, CAST(request_time AS DATE)) AS request_date, CAST(status_code AS INT) AS status_code, "
-            f"served_entity_id, request, response FROM {source}"
+            f"served_entity_id, request, response FROM {source}{self._in_use(' WHERE ' if after is None else ' AND ')}"
         )
+
+    def set_aside_count(self) -> str:
+        """Return the query of how many logged requests are set aside."""
+        return f"SELECT COUNT(*) AS n FROM {quoted(self.payload)} WHERE NOT ({self._in_use('') or 'TRUE'})"
+
+    def _in_use(self, joined_by: str) -> str:
+        if self.set_aside is None:
+            return ""
+        return f"{joined_by}NOT STARTSWITH(COALESCE(client_request_id, ''), {literal(self.set_aside)})"
 
     def merge_processed(self, *, versions: bool) -> str:
         """Return the statement that adds unpacked rows, with their labels; rows that are there already stay as they are."""
@@ -150,10 +166,11 @@ class Tables:
         """Return the statement that fills in labels which came after their rows."""
         key = quoted_part(self.schema.key.name)
         marker = f", known.{quoted_part(self.marker_column)} = labels.marker" if self.marker_column else ""
+        event_time = ", known.event_time = COALESCE(labels.event_time, known.event_time)" if self.event_time_column else ""
         return (
             f"MERGE INTO {quoted(self.processed)} AS known USING ({self._labels()}) AS labels ON known.{key} = labels.label_key "
             "WHEN MATCHED AND known.label IS NULL AND labels.label IS NOT NULL THEN UPDATE SET "
-            f"known.label = labels.label, known.evaluation_label = labels.evaluation_label{marker}"
+            f"known.label = labels.label, known.evaluation_label = labels.evaluation_label{marker}{event_time}"
         )
 
     def merge_late_versions(self) -> str:
@@ -190,21 +207,24 @@ class Tables:
         version = "COALESCE(entities.entity_version, staged.served_entity_id)" if versions else "staged.served_entity_id"
         entities = f"LEFT JOIN ({self._versions()}) AS entities ON entities.served_entity_id = staged.served_entity_id " if versions else ""
         marker = f", labels.marker AS {quoted_part(self.marker_column)}" if self.marker_column else ""
+        event_time = ", COALESCE(labels.event_time, staged.request_time) AS event_time" if self.event_time_column else ""
         return (
             "SELECT CONCAT(staged.databricks_request_id, ':', staged.row_index) AS example_id, staged.databricks_request_id, "
             "staged.client_request_id, staged.request_time, staged.request_date, staged.status_code, staged.served_entity_id, "
-            f"{version} AS model_version, {data}, labels.label, labels.evaluation_label{marker} "
+            f"{version} AS model_version, {data}, labels.label, labels.evaluation_label{marker}{event_time} "
             f"FROM {quoted(self.staging)} AS staged LEFT JOIN ({self._labels()}) AS labels ON labels.label_key = staged.{key} "
             f"{entities}WHERE staged.reason IS NULL"
         )
 
     def _labels(self) -> str:
         key, label = quoted_part(self.schema.key.name), quoted_part(self.label_column)
+        time = f", CAST({quoted_part(self.event_time_column)} AS TIMESTAMP) AS event_time" if self.event_time_column else ""
         if self.marker_column is None:
-            return f"SELECT {key} AS label_key, {label} AS label, {label} AS evaluation_label FROM {quoted(self.labels)}"
+            return f"SELECT {key} AS label_key, {label} AS label, {label} AS evaluation_label{time} FROM {quoted(self.labels)}"
         marker = f"CAST({quoted_part(self.marker_column)} AS STRING)"
         unseen = f"IF({marker} <=> {literal(self.training_value)}, NULL, {label})"
-        return f"SELECT {key} AS label_key, {label} AS label, {unseen} AS evaluation_label, {marker} AS marker FROM {quoted(self.labels)}"
+        columns = f"{label} AS label, {unseen} AS evaluation_label, {marker} AS marker{time}"
+        return f"SELECT {key} AS label_key, {columns} FROM {quoted(self.labels)}"
 
     def _versions(self) -> str:
         return (

@@ -40,6 +40,7 @@ def monitoring(arguments: Sequence[str] | None = None) -> None:
             table=tables.processed,
             output_schema=options.output_schema,
             label_column="evaluation_label" if tables.marker_column else "label",
+            timestamp_column="event_time" if tables.event_time_column else "request_time",
             granularities=tuple(options.monitor_granularity or ("1 day",)),
             slices=tuple(options.slice or ()),
             baseline_table=options.baseline_table,
@@ -82,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--label-column", required=True, help="the label table's column with the ground truth")
     parser.add_argument("--training-marker-column", help="the label table's column that says which rows the model was trained on")
     parser.add_argument("--training-value", default="train", help="its value for such rows (default: %(default)s)")
+    parser.add_argument(
+        "--event-time-column",
+        help="the label table's column that says when the event happened; the monitor's windows follow it (default: request time)",
+    )
+    parser.add_argument(
+        "--set-aside", metavar="PREFIX", help="leave out, and count, requests whose client_request_id begins so (a deployment's checks)"
+    )
     parser.add_argument("--output-schema", required=True, help="catalog.schema for the metric tables")
     parser.add_argument(
         "--monitor-granularity", action="append", metavar='"1 day"', help='window of the monitor, repeatable (default: "1 day")'
@@ -100,7 +108,7 @@ def _tables(spark: Any, options: argparse.Namespace, version: str) -> "Tables":
     from monitoring_unpacker.tables import Tables
 
     types = {field.name: field.dataType.simpleString() for field in spark.table(options.label_table).schema.fields}
-    wanted = (options.key_column, options.label_column, options.training_marker_column)
+    wanted = (options.key_column, options.label_column, options.training_marker_column, options.event_time_column)
     missing = [name for name in wanted if name is not None and name not in types]
     if missing:
         raise MonitoringError(f"table {options.label_table}: no column {', '.join(missing)}; it has {', '.join(types)}")
@@ -119,6 +127,8 @@ def _tables(spark: Any, options: argparse.Namespace, version: str) -> "Tables":
         label_type=types[options.label_column].upper(),
         marker_column=options.training_marker_column,
         training_value=options.training_value,
+        event_time_column=options.event_time_column,
+        set_aside=options.set_aside,
         schema=schema_of(info.signature, key=Field(options.key_column, _KEY_TYPES[key_type])),
     )
 

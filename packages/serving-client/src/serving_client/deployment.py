@@ -39,6 +39,10 @@ class Registry(Protocol):
         """Remove `alias`."""
 
 
+# How the `client_request_id` of a verification begins: whoever reads the inference table can tell it from a use of the model.
+CHECK = "deployment-check"
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """How long an update may take, and what time is; a container build takes ten to thirty minutes on the platform."""
@@ -135,7 +139,8 @@ class Deployer:
     def _verify(self, plan: DeploymentPlan, example: Mapping[str, Any], *, served_entity: str | None) -> None:
         where = f"endpoint {plan.endpoint}" + (f", served entity {served_entity}" if served_entity else "")
         try:
-            answer = query(self.workspace, plan.endpoint, body=example, served_entity=served_entity, retry=self.retry)
+            marked = {**example, "client_request_id": f"{CHECK}-{plan.entity_name}"}
+            answer = query(self.workspace, plan.endpoint, body=marked, served_entity=served_entity, retry=self.retry)
         except DatabricksError as error:
             raise VerificationFailed(f"{where}: {plan.model} version {plan.version} refused its example request: {error}") from error
         if fault := fault_in(answer, example):
