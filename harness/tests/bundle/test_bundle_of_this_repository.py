@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.bundle import Bundle, Choice, Identity, Source, read_sources, resolve
-from harness.bundle.emulated import check_emulated
+from harness.bundle.emulated import TASK_TYPES, check_emulated
 from harness.bundle.nodes import Json
+from harness.jobs.settings import WHEEL, parse
 
 ROOT = Path(__file__).resolve().parents[3]
 DEVELOPER = Identity("developer@harness.local", "http://127.0.0.1:1")
@@ -54,6 +55,16 @@ def test_bundle_gives_three_jobs_with_their_graphs_and_no_warning(target: str) -
     assert bundle.warnings == ()
     assert graphs == GRAPHS
     assert {resource.kind for resource in bundle.resources} == {"jobs"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_harness_s_jobs_api_takes_every_job(target: str) -> None:
+    for job in ours(target).of_kind("jobs").values():
+        assert parse(dict(job.body)).name == job.name
+
+
+def test_task_types_that_bundles_may_use_are_those_that_jobs_can_run() -> None:
+    assert (WHEEL,) == TASK_TYPES
 
 
 @pytest.mark.parametrize("target", TARGETS)
