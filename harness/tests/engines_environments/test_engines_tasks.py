@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -66,6 +67,7 @@ def lazy():
     print(isinstance(spark, SparkSession))
     dbutils.fs.ls("/")
 '''
+UNKNOWN = "AttributeError: distribution 'task-probe' has no entry point 'nothing' nor its package such a function"
 KNOWN = "first, imported, killed, lazy, leaves, raises, random, refuses, second, sleeps, stubborn, vanishes"
 POINTS = ["first", "second", "imported", "random", "raises", "leaves", "refuses", "vanishes", "killed", "stubborn", "sleeps", "lazy"]
 
@@ -164,7 +166,7 @@ def test_the_log_says_how_the_environment_differs_from_the_platforms(runner: Tas
         (
             "nothing",
             "Workload failed, see run output for details",
-            f"AttributeError: distribution 'task-probe' has no entry point 'nothing' nor its package such a function; entry points: {KNOWN}",
+            f"{UNKNOWN}; entry points: {KNOWN}",
         ),
         (
             "lazy",
@@ -244,6 +246,46 @@ def test_a_killed_warm_parent_fails_its_tasks_and_is_replaced(runner: TaskRunner
 
     assert [outcome.result for outcome in outcomes] == ["FAILED"]
     assert run(runner, make_task("leaves")).result == "SUCCESS"
+
+
+HARNESS = """
+import sys, threading, time
+from pathlib import Path
+from harness.config import Layout
+from harness.engines.environments import Environments
+from harness.engines.processes import Lifeline
+from harness.engines.tasks import TaskRunner
+from harness.jobs import TaskProcess
+
+state, wheel = Path(sys.argv[1]), sys.argv[2]
+layout, lifeline = Layout(state).make(), Lifeline()
+runner = TaskRunner(environments=Environments(layout=layout), lifeline=lifeline, layout=layout, variables=dict)
+runner.start(print)
+task = TaskProcess(1, 2, "t", state / "task", state / "values", "task-probe", "stubborn", (), "4", (wheel,))
+threading.Thread(target=runner.run, args=(task,), kwargs={"cancelled": threading.Event(), "on_running": lambda: None}).start()
+stdout = state / "task" / "stdout"
+while not (line := [text for text in (stdout.read_text() if stdout.exists() else "").splitlines() if text.isdigit()]):
+    time.sleep(0.01)
+print(runner._parent._process.pid, line[0], flush=True)
+"""
+
+
+def test_a_killed_harness_leaves_no_task_behind(make_task: Callable[..., TaskProcess], tmp_path: Path) -> None:
+    """Neither the warm parent, nor what the task has started, though that ignores polite requests."""
+    script = tmp_path / "harness.py"
+    script.write_text(HARNESS)
+    wheel = make_task("stubborn").dependencies[0]
+    harness = subprocess.Popen([sys.executable, str(script), str(tmp_path / "state"), wheel], stdout=subprocess.PIPE, text=True)
+    assert harness.stdout is not None
+    with harness, harness.stdout:
+        pids = [int(pid) for pid in harness.stdout.readline().split()]
+        harness.kill()
+
+    assert len(pids) == 2
+    deadline = time.monotonic() + 10
+    while any(runs(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def wait_for_line(task: TaskProcess) -> list[str]:

@@ -132,7 +132,7 @@ class Environments:
         installed = {**self._base_distributions(), **{wheel.name: wheel for wheel in wanted.wheels.values()}}
         files = [str(path) for path in wanted.wheels]
         if not req.satisfied(wanted.all_requirements(), installed):
-            files += self._beyond_base(wanted, folder)
+            files = self._beyond_base(wanted, folder)
         command = [
             "pip",
             "install",
@@ -148,14 +148,14 @@ class Environments:
         uv(*command, *files, folder=folder, what=", ".join(wanted.told))
 
     def _beyond_base(self, wanted: "_Wanted", folder: Path) -> list[str]:
-        """Return `name==version` of everything that a resolution, preferring the base's versions, adds to the base."""
+        """Return, pinned, everything that a resolution that prefers the base's versions adds to the base, the wheels among it."""
         base = {found.name: found.version for found in self._base_distributions().values()}
         pins = folder / "resolved.txt"
         pins.write_text("".join(f"{name}=={version}\n" for name, version in base.items()))  # uv keeps to an output file that is there
         command = ["pip", "compile", "-", "--python", str(self._folder / "bin" / "python"), "--exclude-newer", EXCLUDE_NEWER]
         options = ["--no-header", "--no-annotate", "--no-strip-markers", "--quiet", "--output-file", str(pins)]
         uv(*command, *options, folder=folder, what=", ".join(wanted.told), stdin="\n".join(wanted.lines()))
-        resolved = [line.strip() for line in pins.read_text().splitlines() if "==" in line]
+        resolved = [line.strip() for line in pins.read_text().splitlines() if line.strip()]
         return [line for line in resolved if base.get(line.partition("==")[0]) != line.partition("==")[2].partition(" ")[0]]
 
 
