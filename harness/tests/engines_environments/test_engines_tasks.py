@@ -272,7 +272,7 @@ print(runner._parent._process.pid, line[0], flush=True)
 
 def test_a_killed_harness_leaves_no_task_behind(make_task: Callable[..., TaskProcess], tmp_path: Path) -> None:
     """Neither the warm parent, nor what the task has started, though that ignores polite requests."""
-    script = tmp_path / "harness.py"
+    script = tmp_path / "killed.py"
     script.write_text(HARNESS)
     wheel = make_task("stubborn").dependencies[0]
     harness = subprocess.Popen([sys.executable, str(script), str(tmp_path / "state"), wheel], stdout=subprocess.PIPE, text=True)

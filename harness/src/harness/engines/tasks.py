@@ -13,6 +13,7 @@ from harness.config import Layout
 from harness.engines.environments import Environment, Environments
 from harness.engines.processes import Lifeline, guest_path
 from harness.engines.warm_parent import FreshTask, RunningTask, WarmParent, environment_without_habits
+from harness.errors import UserError
 from harness.jobs.ports import Outcome, TaskProcess
 
 Progress = Callable[[str], None]
@@ -83,6 +84,8 @@ class TaskRunner:
 
     def _warm_parent(self, environment: Environment) -> WarmParent:
         with self._lock:
+            if self._closed:
+                raise UserError("the harness is ending; no task is started any more")
             if self._parent is None or not self._parent.alive:
                 if self._parent is not None:
                     self._parent.close()
