@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Annotated, Never
 
@@ -14,8 +13,7 @@ from dry_run.progress import Display
 from dry_run.report import Report
 from dry_run.screen import show
 from dry_run.workflow import Options, Workflow
-from harness.cli import fail
-from harness.errors import ApiError, UserError
+from harness.cli import run
 
 INTERRUPTED = 130
 
@@ -24,17 +22,7 @@ def main() -> None:
     """Run the command line: 0 when all succeeded, 1 when a task failed, 2 for bad input, 130 when interrupted."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(dry_run)
-    try:
-        app(standalone_mode=False)
-    except UserError as error:
-        fail(str(error))
-    except ApiError as error:
-        fail(f"{error.error_code}: {error.message}")
-    except (KeyboardInterrupt, typer.Abort):
-        Console(stderr=True).print("interrupted; everything that was started has been ended")
-        sys.exit(INTERRUPTED)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
+    run(app)
 
 
 def dry_run(
@@ -52,12 +40,16 @@ def dry_run(
     signal.signal(signal.SIGTERM, _interrupted)
     console = Console(highlight=False)
     options = Options(state=state, data=data, target=target, variables=tuple(var or ()))
-    with Display(console) as display, Workflow(options, display.say) as workflow:
-        told = workflow.run()
-        _write(told, report)
-        show(told, console, state=str(state), next_steps=_next_steps(told, state))
-        if keep:
-            _stay(workflow, console)
+    try:
+        with Display(console) as display, Workflow(options, display.say) as workflow:
+            told = workflow.run()
+            _write(told, report)
+            show(told, console, state=str(state), next_steps=_next_steps(told, state))
+            if keep:
+                _stay(workflow, console)
+    except KeyboardInterrupt:
+        console.print("interrupted; everything that was started has been ended")
+        raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(0 if told.succeeded else 1)
 
 

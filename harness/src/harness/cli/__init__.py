@@ -1,30 +1,33 @@
 """The `harness` command."""
 
 import sys
+from typing import Never
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from harness.errors import ApiError, UserError
 
 
 def main() -> None:
     """Run the command line; bad input ends with one sentence and status 2."""
+    run(_commands())
+
+
+def run(app: typer.Typer) -> None:
+    """Run `app` and leave with its status; 2 for bad input."""
     try:
-        _commands()(standalone_mode=False)
+        app()
     except UserError as error:
         fail(str(error))
     except ApiError as error:
         fail(f"{error.error_code}: {error.message}")
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
-    except typer.Abort:
-        sys.exit(130)
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> Never:
     """Print one error to standard error and leave with status 2."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/] {message}")
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/] {escape(message)}")
     sys.exit(2)
 
 
