@@ -162,9 +162,9 @@ class Deployer:
 
     def _restore(self, plan: DeploymentPlan, back: EndpointConfig, cause: Exception) -> None:
         if not back.entities:
-            self.progress(f"endpoint {plan.endpoint}: {cause}; nothing served before, so nothing is restored")
+            self.progress(f"{cause}; nothing served before, so nothing is restored")
             return
-        self.progress(f"endpoint {plan.endpoint}: {cause}; restore {', '.join(back.names)}")
+        self.progress(f"{cause}; restore {', '.join(back.names)}")
         deadline = self.waiting.now() + self.waiting.timeout.total_seconds()
         while not self._config(plan).matches(back) or self._updating(plan):
             try:
