@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import uvicorn
+
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
 from harness.engines.mlflow import MlflowServer

@@ -6,12 +6,13 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from harness.config import Layout
-from harness.unity.service import UnityService
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from sklearn.ensemble import GradientBoostingRegressor
+
+from harness.config import Layout
+from harness.unity.service import UnityService
 
 pytestmark = [pytest.mark.platform, pytest.mark.usefixtures("databricks_environment")]
 MODEL = "main.default.fares"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from harness.config import Layout
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_child import configure

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from harness.engines.mlflow_uris import server_uri, to_server, to_workspace, workspace_uri
 from hypothesis import given
 from hypothesis import strategies as st
+
+from harness.engines.mlflow_uris import server_uri, to_server, to_workspace, workspace_uri
 
 PAIRS = [
     pytest.param("mlflow-artifacts:/7", "dbfs:/databricks/mlflow-tracking/7", id="experiment"),

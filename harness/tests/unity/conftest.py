@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
 from deltalake import write_deltalake
+
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
 from harness.http import application

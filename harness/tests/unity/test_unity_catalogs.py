@@ -8,6 +8,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound
 from databricks.sdk.service.catalog import ColumnTypeName, VolumeType
+
 from harness.config import Layout
 from harness.names import FullName
 from harness.unity.service import UnityService

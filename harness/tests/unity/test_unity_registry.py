@@ -4,6 +4,7 @@ import httpx
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound, ResourceAlreadyExists, ResourceConflict
+
 from harness.config import Layout
 from harness.errors import ApiError
 from harness.unity.registry_model import version_filter

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
+
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
 from harness.http import application

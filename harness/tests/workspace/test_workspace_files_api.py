@@ -10,10 +10,11 @@ import httpx
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound, ResourceAlreadyExists, ResourceConflict
-from harness.errors import ApiError
-from harness.workspace.model import segments
 from hypothesis import given
 from hypothesis import strategies as st
+
+from harness.errors import ApiError
+from harness.workspace.model import segments
 
 
 def test_uploaded_file_comes_back_as_it_was(client: WorkspaceClient, volume: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound, ResourceAlreadyExists, ResourceConflict
 from databricks.sdk.service.workspace import ExportFormat, ImportFormat, Language, ObjectType
+
 from harness.workspace.service import WorkspaceService
 
 HOME = "/Users/developer@harness.local"
