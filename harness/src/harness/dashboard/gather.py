@@ -40,9 +40,9 @@ def gather(workspace: WorkspaceClient, warehouse: Path, told: Told, *, run_ids: 
     endpoint = _endpoint(workspace)
     entity = _busiest(endpoint)
     profiling = _profiling(workspace)
-    processed = tables.read(profiling.monitored_table_name if profiling else None)
-    profile = tables.read(profiling.profile_metrics_table_name if profiling else None)
-    drift = tables.read(profiling.drift_metrics_table_name if profiling else None)
+    processed = tables.read(profiling.monitored_table_name if profiling else None, "unpacked and labelled")
+    profile = tables.read(profiling.profile_metrics_table_name if profiling else None, "profile metrics")
+    drift = tables.read(profiling.drift_metrics_table_name if profiling else None, "drift metrics")
     log = profiling.inference_log if profiling else None
     return Page(
         title=told.title,
@@ -70,14 +70,14 @@ class _Tables:
         self._warehouse = warehouse
         self.seen: list[DataTable] = []
 
-    def read(self, full_name: str | None) -> pa.Table | None:
+    def read(self, full_name: str | None, note: str) -> pa.Table | None:
         if full_name is None:
             return None
         folder = self._warehouse.joinpath(*full_name.split("."))
         if not (folder / "_delta_log").is_dir():
             return None
         table = DeltaTable(folder).to_pyarrow_table()
-        self.seen.append(DataTable(full_name, table.num_rows))
+        self.seen.append(DataTable(full_name, table.num_rows, note))
         return table
 
 
@@ -145,7 +145,7 @@ def _payload(endpoint: ServingEndpointDetailed | None, tables: _Tables) -> Paylo
     if gateway is None or not gateway.enabled:
         return None
     name = f"{gateway.catalog_name}.{gateway.schema_name}.{gateway.table_name_prefix}_payload"
-    table = tables.read(name)
+    table = tables.read(name, "inference table")
     return collect.payload(name, table) if table is not None else Payload(name, 0)
 
 
