@@ -17,8 +17,8 @@ import uvicorn
 
 from harness.cli.connection import Connection, find
 from harness.config import Layout
-from harness.engines.processes import Lifeline
-from harness.engines.spark_aot import start_training
+from harness.engines.processes import Lifeline, end
+from harness.engines.spark_aot import is_trained, start_training_of
 from harness.errors import UserError
 from harness.parts import Parts, build
 
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 LOOPBACK = "127.0.0.1"
 _SECONDS_TO_LISTEN = 30.0
+_IDLE_SECONDS = 60.0
 
 
 class Harness:
@@ -42,6 +43,9 @@ class Harness:
         self._token = token
         self._closing = ExitStack()
         self._connection: Connection | None = None
+        self._lifeline = Lifeline()
+        self._ended = threading.Event()
+        self._last_call: Callable[[], float] = time.monotonic
 
     @property
     def connection(self) -> Connection:
@@ -67,21 +71,30 @@ class Harness:
 
     def close(self) -> None:
         """End everything; twice without harm."""
+        self._ended.set()
         self._closing.close()
         self._connection = None
 
     def train_when_idle(self) -> None:
-        """Begin to make Spark's start-up cache, if there is none, in a process of its own that nothing waits for."""
-        start_training()
+        """Make Spark's start-up cache, if there is none, once nobody has asked for anything for a while; it ends with the harness."""
+        if not is_trained():
+            threading.Thread(target=self._train_when_idle, name="train", daemon=True).start()
+
+    def _train_when_idle(self) -> None:
+        while not self._ended.wait(_IDLE_SECONDS):
+            if time.monotonic() - self._last_call() > _IDLE_SECONDS:
+                process = start_training_of(self._lifeline, self._layout.logs / "spark-training.log")
+                self._closing.callback(end, process)
+                return
 
     def _start(self) -> None:
         layout = self._layout.make()
         listening = self._closing.enter_context(_listen(self._port))
         host = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
         token = self._token or _token(layout)
-        lifeline = Lifeline()
-        self._closing.callback(lifeline.close)
-        parts = build(layout, lifeline, host=host, token=token)
+        self._closing.callback(self._lifeline.close)
+        parts = build(layout, self._lifeline, host=host, token=token)
+        self._last_call = parts.last_call
         self._closing.callback(parts.close)
         self._serve(parts, listening)
         start_engines(parts, self._progress)

@@ -1,11 +1,13 @@
 """Everything a harness is made of, put together: which implementation serves which port is decided here and nowhere else."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness import inference_tables, jobs, serving
 from harness.clock import SystemClock
@@ -50,8 +52,10 @@ class Parts:
     tasks: TaskRunner
     jobs: JobService
     routes: Sequence[AnyRoute]
-    application: Starlette
+    application: ASGIApp
     store: Store
+    last_call: Callable[[], float]
+    """When the last request came, on the monotonic clock."""
 
     def engines(self) -> Mapping[str, Callable[[Progress], None]]:
         """Return what starts side by side before the harness answers for everything."""
@@ -134,6 +138,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         yield
         await proxy.close()
 
+    called = _LastCall(application(answered, token=token, user=USER_NAME, lifespan=lifespan))
     return Parts(
         spark=spark,
         mlflow=mlflow,
@@ -144,9 +149,22 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         tasks=tasks,
         jobs=job_service,
         routes=answered,
-        application=application(answered, token=token, user=USER_NAME, lifespan=lifespan),
+        application=called,
         store=store,
+        last_call=lambda: called.last,
     )
+
+
+@dataclass(slots=True)
+class _LastCall:
+    """An ASGI application that remembers when it was last called."""
+
+    application: ASGIApp
+    last: float = field(default_factory=time.monotonic)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.last = time.monotonic()
+        await self.application(scope, receive, send)
 
 
 def _tell(spark: SparkEngine) -> Callable[[str], None]:

@@ -24,6 +24,7 @@ from harness.cli.lifecycle import keep_log
 from harness.cli.pages import write_page
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
+from harness.engines.spark_aot import is_trained, start_training
 from harness.errors import UserError
 
 Progress = Callable[[str], None]
@@ -92,6 +93,7 @@ class Workflow:
         self._phases = Phases(progress)
         self._closing = ExitStack()
         self._harness: Harness | None = None
+        self._train = False
 
     def __enter__(self) -> Self:
         self._folder = find_bundle(_ROOT)
@@ -102,6 +104,8 @@ class Workflow:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._closing.close()
+        if self._train:
+            start_training()
 
     def environment(self) -> Mapping[str, str]:
         """Return what unchanged clients read, while the workspace runs."""
@@ -119,12 +123,14 @@ class Workflow:
         with self._phases.phase("report"):
             told = self._report(data, jobs, names=_names(bundle), workspace=workspace)
             page = self._draw(told)
+        if told.succeeded and not is_trained():
+            self._progress("Spark's start-up cache is being made in the background for the next run: about a minute, once")
+            self._train = True
         return replace(told, seconds=self._phases.total, phases=dict(self._phases.seconds), dashboard=page)
 
     def _start(self) -> WorkspaceClient:
         keep_log(self._layout)
         harness = self._closing.enter_context(Harness(self._layout, self._progress))
-        self._closing.callback(harness.train_when_idle)
         self._harness = harness
         os.environ.update(harness.connection.environment())  # mlflow's client reads nothing else
         return WorkspaceClient(host=harness.connection.host, token=harness.connection.token)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from harness.config import Layout, cache_folder
 from harness.engines.java import FLAGS, java
+from harness.engines.processes import Lifeline, guest_path
 
 _LOWEST_PRIORITY = 19
+_COMMAND = (sys.executable, "-m", "harness.engines.spark_aot")
 
 # What tasks do: it is from these that Java learns which classes to keep.
 TRAINING = (
@@ -44,22 +46,31 @@ def aot_file(jars: Sequence[Path], *, cache: Path | None = None) -> Path:
     return (cache or cache_folder()) / "aot" / f"{digest.hexdigest()[:16]}.aot"
 
 
-def start_training() -> subprocess.Popen[bytes] | None:
-    """Start making the cache in the background, unless it is there; call it when nothing else needs the machine.
-
-    The process outlives the harness that started it, ends by itself after about a minute and does nothing when another one is at it.
-    """
+def is_trained() -> bool:
+    """Return whether the cache is there."""
     from harness.engines.spark import engine_jars
 
-    if aot_file(engine_jars(lambda _: None)).exists():
-        return None
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness.engines.spark_aot"],
+    return aot_file(engine_jars(lambda _: None)).exists()
+
+
+def start_training() -> None:
+    """Start making the cache in a process that outlives this one; call it when nothing else needs the machine.
+
+    It ends by itself after about a minute and does nothing when another one is at it.
+    """
+    subprocess.Popen(
+        _COMMAND,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": guest_path()},
         start_new_session=True,
     )
+
+
+def start_training_of(lifeline: Lifeline, log: Path) -> subprocess.Popen[bytes]:
+    """Start making the cache in a process that ends with the harness of `lifeline`, if it has not ended before."""
+    return lifeline.spawn(_COMMAND, log=log, environment={"PYTHONPATH": guest_path()})
 
 
 def train_aot_cache() -> Path | None:
@@ -79,7 +90,6 @@ def train_aot_cache() -> Path | None:
 def _train(target: Path) -> None:
     from pyspark.sql import SparkSession
 
-    from harness.engines.processes import Lifeline
     from harness.engines.spark import SparkEngine
 
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".training-") as folder:
@@ -116,6 +126,9 @@ def _only_one(path: Path) -> Iterator[bool]:
 
 def main() -> None:
     """Make the cache, giving way to everything else on the machine."""
+    from harness_guest.lifeline import follow  # on the path of this process, not of the harness
+
+    follow()
     os.nice(_LOWEST_PRIORITY)
     train_aot_cache()
 
