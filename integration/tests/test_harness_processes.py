@@ -67,6 +67,21 @@ def test_second_harness_in_the_same_state_is_refused(harness: tuple["subprocess.
     assert "harness down" in second.stderr
 
 
+def test_interrupted_dry_run_ends_what_it_started(state: Path) -> None:
+    """Ctrl-C while the engines start: status 130, and no process is left."""
+    process = subprocess.Popen([sys.executable, "-m", "dry_run", "--state", str(state)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    while "starting Spark" not in process.stdout.readline():
+        assert process.poll() is None
+
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "interrupted" in told
+    assert eventually_none_of(state) == []
+
+
 def of_state(state: Path) -> list[str]:
     """Return the command lines of the processes that mention `state` or were started with it, read from /proc."""
     found = []

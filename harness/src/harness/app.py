@@ -124,9 +124,12 @@ class Harness:
 def start_engines(parts: Parts, progress: Progress) -> None:
     """Start Spark, MLflow and the base environment side by side; the first that fails is raised."""
     starts: Mapping[str, Callable[[Progress], None]] = parts.engines()
-    with ThreadPoolExecutor(max_workers=len(starts), thread_name_prefix="start") as pool:
+    pool = ThreadPoolExecutor(max_workers=len(starts), thread_name_prefix="start")
+    try:
         for started in [pool.submit(start, progress) for start in starts.values()]:
             started.result()
+    finally:  # whoever interrupts does not wait for engines that are about to be ended
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _listen(port: int) -> socket.socket:

@@ -31,6 +31,13 @@ TRAINING = (
         "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     ),
     "CREATE OR REPLACE TABLE main.training.u AS SELECT id, x * 2 AS y FROM main.training.t",
+    "CREATE TABLE main.training.c (k STRING, v DOUBLE) TBLPROPERTIES (delta.enableChangeDataFeed = true)",
+    "INSERT INTO main.training.c SELECT sha2(CAST(xxhash64(x) AS STRING), 256), x FROM main.training.t",
+    "SELECT k, row_number() OVER (PARTITION BY v ORDER BY k) AS n FROM main.training.c WHERE startswith(k, 'a') OR v > 0",
+    "SELECT count(*) FROM table_changes('main.training.c', 1)",
+    "DESCRIBE DETAIL main.training.c",
+    "ALTER TABLE main.training.c SET TBLPROPERTIES ('a' = 'b')",
+    "SHOW TABLES IN main.training",
     "DESCRIBE HISTORY main.training.t",
     "SELECT * FROM main.training.t VERSION AS OF 1",
 )
