@@ -16,8 +16,8 @@ import pandas as pd
 
 from harness import sample_data
 from taxi_fare_features import feature_frame
-from taxi_fare_training import DEFAULT_GRID, fit_and_measure
-from taxi_fare_training.model import model_inputs
+from taxi_fare_training.grid import DEFAULT_GRID
+from taxi_fare_training.model import fit_and_measure, model_inputs
 
 QUICK_GRID = {"n_estimators": [20], "max_depth": [3], "learning_rate": [0.1]}
 
@@ -28,7 +28,7 @@ def arithmetic(data: Path | None, grid: dict[str, list[float]]) -> float:
     rows: pd.DataFrame = feature_frame(table.to_pandas())
     start = time.perf_counter()
     fitted, _ = fit_and_measure(rows[rows["split"] == "train"], rows[rows["split"] == "test"], grid, report=lambda _: None)
-    fitted.model.predict(model_inputs(rows).to_numpy(dtype="float64"))
+    fitted.model.predict(model_inputs(rows))
     return time.perf_counter() - start
 
 
