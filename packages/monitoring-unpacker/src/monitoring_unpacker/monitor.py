@@ -72,7 +72,7 @@ class QualityMonitor:
     workspace: "WorkspaceClient"
     progress: Callable[[str], None]
     timeout: timedelta = timedelta(minutes=30)
-    poll: float = 2.0
+    poll: float = 0.5
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
     now: Callable[[], float] = field(default=time.monotonic, repr=False)
 

@@ -106,16 +106,19 @@ def _process_new(spark: Any, tables: Tables, progress: Callable[[str], None]) ->
         )
     progress(f"{tables.payload}: {requests} requests, {rows} rows unpacked, {quarantined} requests quarantined")
     spark.sql(tables.merge_processed(versions=_versions_known(spark))).collect()
-    spark.sql(tables.merge_quarantine()).collect()
+    if quarantined:
+        spark.sql(tables.merge_quarantine()).collect()
     spark.sql(tables.remember(payload_id=now.table_id, version=now.version)).collect()
     spark.sql(f"DROP TABLE IF EXISTS {quoted(tables.staging)}").collect()
     return requests, rows, quarantined
 
 
 def _catch_up(spark: Any, tables: Tables) -> None:
-    """Fill in what came late: labels, and versions that the system table did not know yet."""
-    spark.sql(tables.merge_late_labels()).collect()
-    if _versions_known(spark):
+    """Fill in what came late: labels, and versions that the system table did not know yet. A MERGE costs more than looking first."""
+    waiting = spark.sql(tables.waiting_counts()).first()
+    if waiting["unlabelled"]:
+        spark.sql(tables.merge_late_labels()).collect()
+    if waiting["unnamed"] and _versions_known(spark):
         spark.sql(tables.merge_late_versions()).collect()
 
 

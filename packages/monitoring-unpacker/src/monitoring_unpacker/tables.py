@@ -181,6 +181,11 @@ class Tables:
             "WHEN MATCHED THEN UPDATE SET known.model_version = entities.entity_version"
         )
 
+    def waiting_counts(self) -> str:
+        """Return the query of how many processed rows wait for their label, and for the name of their version."""
+        unlabelled, unnamed = "COUNT_IF(label IS NULL) AS unlabelled", "COUNT_IF(model_version <=> served_entity_id) AS unnamed"
+        return f"SELECT {unlabelled}, {unnamed} FROM {quoted(self.processed)}"
+
     def repeated_keys(self) -> str:
         """Return the query of how many keys the label table has more than once: each would multiply its predictions."""
         key = quoted_part(self.schema.key.name)

@@ -48,7 +48,7 @@ class Waiting:
     """How long an update may take, and what time is; a container build takes ten to thirty minutes on the platform."""
 
     timeout: timedelta = timedelta(minutes=45)
-    poll: timedelta = timedelta(seconds=2)
+    poll: timedelta = timedelta(seconds=0.5)
     longest_poll: timedelta = timedelta(seconds=15)
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
     now: Callable[[], float] = field(default=time.monotonic, repr=False)
