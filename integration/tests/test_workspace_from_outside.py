@@ -9,6 +9,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 from databricks.sdk.service.catalog import VolumeType
 
+from harness import sample_data
 from harness.cli.connection import Connection
 from harness.config import USER_NAME, Layout
 
@@ -100,9 +101,7 @@ def test_run_and_its_metric_are_kept_by_the_real_server(connection: Connection) 
 
 def test_sample_trips_are_readable(spark: Any, layout: Layout) -> None:
     """The samples catalog has the trips, with the platform's column types."""
-    from harness.cli.lifecycle import load_trips
-
-    load_trips(layout, None)
+    sample_data.write_table(sample_data.generate(), layout.warehouse)
     trips = spark.table("samples.nyctaxi.trips")
 
     assert trips.dtypes == [

@@ -61,7 +61,7 @@ class Harness:
             raise UserError(f"{message}; end it with `harness down --state {self._layout.state}`, or choose another --state")
         try:
             self._start()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: whatever stops the start, what it has started ends
             self.close()
             raise
         return self

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from mlflow.tracking import MlflowClient
 
 from dry_run.report import EndpointReport, ModelReport, MonitorReport, PayloadReport, PredictionsReport, ProcessedReport
+from harness.dashboard.gather import busiest_entity
 
 METRICS = ("test_mae", "test_rmse", "test_r2")
 
@@ -92,10 +93,7 @@ def endpoint_report(names: Names, workspace: WorkspaceClient) -> EndpointReport 
         found = workspace.serving_endpoints.get(names.endpoint)
     except NotFound:
         return None
-    entities = {entity.name: entity for entity in (found.config.served_entities if found.config else None) or []}
-    routes = (found.config.traffic_config.routes if found.config and found.config.traffic_config else None) or []
-    busiest = max(routes, key=lambda route: route.traffic_percentage or 0, default=None)
-    entity = entities.get((busiest.served_entity_name or busiest.served_model_name) if busiest else None)
+    entity = busiest_entity(found)
     ready = found.state.ready.value if found.state and found.state.ready else "NOT_READY"
     return EndpointReport(names.endpoint, ready, (entity.entity_version or "") if entity else "")
 

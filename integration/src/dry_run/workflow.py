@@ -19,13 +19,12 @@ from dry_run.report import JOBS, Data, JobReport, Report, TaskReport
 from harness import sample_data
 from harness.app import Harness
 from harness.bundle import Bundle, Choice, Identity, RunResult, deploy, find_bundle, read_bundle, read_sources, resolve, run_job
-from harness.cli.bundle import explain
+from harness.cli.bundle import explain, pairs
 from harness.cli.lifecycle import keep_log
 from harness.cli.pages import write_page
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
 from harness.engines.spark_aot import is_trained, start_training
-from harness.errors import UserError
 
 Progress = Callable[[str], None]
 _ROOT = Path(__file__).resolve().parents[3]
@@ -97,7 +96,7 @@ class Workflow:
 
     def __enter__(self) -> Self:
         self._folder = find_bundle(_ROOT)
-        self._choice = Choice(self._options.target, _pairs(self._options.variables), dict(os.environ))
+        self._choice = Choice(self._options.target, pairs(self._options.variables, "--var"), dict(os.environ))
         resolve(read_sources(self._folder), choice=self._choice, identity=Identity(USER_NAME, "http://127.0.0.1"))
         self._trips: pa.Table = sample_data.load_parquet(self._options.data) if self._options.data else sample_data.generate()
         return self
@@ -188,13 +187,3 @@ def _names(bundle: Bundle) -> Names:
     assert isinstance(parameters, list)  # noqa: S101 - our own bundle declares them
     values = {str(each["name"]): str(each["default"]) for each in parameters if isinstance(each, dict)}
     return Names(values["catalog"], values["schema"], values["model_name"], values["endpoint_name"])
-
-
-def _pairs(given: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals or not name:
-            raise UserError(f"--var {each}: expected name=value")
-        found[name] = value
-    return found

@@ -65,7 +65,7 @@ def run(
     from harness.bundle import cancel, follow, start_job
 
     at = _open(target, var, bundle, state)
-    run_id = start_job(at.bundle, at.workspace, job, params=_pairs(params, "--params"))
+    run_id = start_job(at.bundle, at.workspace, job, params=pairs(params, "--params"))
     console = _console()
     console.print(f"{escape(job)}: run {run_id} started")
     if no_wait:
@@ -180,7 +180,7 @@ def _open(target: str | None, var: Sequence[str] | None, folder: Path | None, st
 def _choice(target: str | None, var: Sequence[str] | None) -> "Choice":
     from harness.bundle import Choice
 
-    return Choice(target or os.environ.get("DATABRICKS_BUNDLE_TARGET") or None, _pairs(var, "--var"), dict(os.environ))
+    return Choice(target or os.environ.get("DATABRICKS_BUNDLE_TARGET") or None, pairs(var, "--var"), dict(os.environ))
 
 
 def connect(state: Path | None) -> "tuple[WorkspaceClient, Path | None]":
@@ -212,7 +212,8 @@ def _check_harness(host: str) -> None:
         raise UserError(f"{message}; unset DATABRICKS_HOST to use the local one; for a real workspace, see docs/SETUP.md")
 
 
-def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Return what `option`, given as name=value any number of times, says."""
     found = {}
     for each in given or ():
         name, equals, value = each.partition("=")

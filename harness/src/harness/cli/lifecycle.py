@@ -33,6 +33,7 @@ def up(
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when everything answers.")] = False,
 ) -> None:
     """Start a workspace and stay until it is ended (Ctrl-C, or `harness down`)."""
+    from harness import sample_data
     from harness.app import Harness
 
     layout = Layout(state)
@@ -41,8 +42,9 @@ def up(
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
+    trips = sample_data.load_parquet(data) if data is not None else sample_data.generate()  # bad ones are told before anything starts
     with Harness(layout, lambda line: console.print(f"[dim]{line}[/]"), port=port) as harness:
-        load_trips(layout, data)
+        sample_data.write_table(trips, layout.warehouse)
         if json:
             print(harness.connection.line(), flush=True)  # noqa: T201 - the command's answer
         else:
@@ -75,12 +77,3 @@ def keep_log(layout: Layout) -> None:
     logging.basicConfig(
         filename=layout.logs / "harness.log", level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
-
-
-def load_trips(layout: Layout, data: Path | None) -> tuple[str, int]:
-    """Fill `samples.nyctaxi.trips` from `data`, or with synthetic trips; return where they came from and how many there are."""
-    from harness import sample_data
-
-    table = sample_data.load_parquet(data) if data is not None else sample_data.generate()
-    sample_data.write_table(table, layout.warehouse)
-    return (str(data) if data is not None else "synthetic trips"), table.num_rows

@@ -38,7 +38,7 @@ def gather(workspace: WorkspaceClient, warehouse: Path, told: Told, *, run_ids: 
     """Return the page of the runs `run_ids` (None: each job's newest), the newest endpoint and the newest monitor."""
     tables = _Tables(warehouse)
     endpoint = _endpoint(workspace)
-    entity = _busiest(endpoint)
+    entity = busiest_entity(endpoint)
     profiling = _profiling(workspace)
     processed = tables.read(profiling.monitored_table_name if profiling else None, "unpacked and labelled")
     profile = tables.read(profiling.profile_metrics_table_name if profiling else None, "profile metrics")
@@ -101,8 +101,8 @@ def _endpoint(workspace: WorkspaceClient) -> ServingEndpointDetailed | None:
     return workspace.serving_endpoints.get(every[-1].name or "") if every else None
 
 
-def _busiest(endpoint: ServingEndpointDetailed | None) -> ServedEntityOutput | None:
-    """Return the served entity with the most traffic."""
+def busiest_entity(endpoint: ServingEndpointDetailed | None) -> ServedEntityOutput | None:
+    """Return the served entity with the most traffic; None while nothing is served."""
     if endpoint is None or endpoint.config is None:
         return None
     entities = {entity.name: entity for entity in endpoint.config.served_entities or []}

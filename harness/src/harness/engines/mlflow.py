@@ -61,7 +61,7 @@ class MlflowServer:
         self._process = self._spawn()
         try:
             self._wait(began + START_SECONDS)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: a server that never answered is not left behind
             self.close()
             raise
         if fresh:

@@ -165,7 +165,7 @@ class Execution:
             return _failed(str(error)), "INVALID_RUN_CONFIGURATION"
         except (ApiError, UserError) as error:
             return _failed(f"Library installation failed: {error}"), "LIBRARY_INSTALLATION_ERROR"
-        except Exception as error:
+        except Exception as error:  # a bug of ours fails the task, never the run that waits for it
             log.exception("run %d: task %s could not be run", self._run_id, task.task_key)
             return _failed(f"The harness could not run the task: {error!r}"), "INTERNAL_ERROR"
 

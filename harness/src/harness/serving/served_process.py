@@ -127,7 +127,7 @@ class ServedProcess:
             failure = self._try_launch()
         except (ApiError, UserError, OSError, subprocess.SubprocessError) as error:
             failure = str(error)
-        except BaseException as error:
+        except BaseException as error:  # the endpoint must not wait for ever on a thread that died; raised again
             self._become("DEPLOYMENT_FAILED", f"harness bug while starting the model server: {error!r}")
             raise
         if failure is None:
