@@ -1,4 +1,4 @@
-"""Every check of this repository, by name. `nox` runs them all but `dry_run`; `nox -s unit -- -k gate` runs one thing.
+"""Every check of this repository, by name. `nox` runs them all but `fuzz` and `dry_run`; `nox -s unit -- -k gate` runs one thing.
 
 The sessions use the environment that `uv sync --all-packages` made (`./run` does it): one resolution for tests, types and the dry run.
 """
@@ -53,6 +53,15 @@ def properties(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Tests on real parts: Spark, MLflow, served models, jobs, and the dry run with a small grid."""
     session.run(PYTHON, "-m", "pytest", "-q", "-m", "engine or platform", "--durations=15", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def fuzz(session: nox.Session) -> None:
+    """Served models asked 100,000 generated requests beside MLflow's own server; `nox -s fuzz -- COUNT [SEED]` asks others."""
+    count, seed = [*session.posargs, *["100000", "1"][len(session.posargs) :]][:2]
+    tests = [f"harness/tests/serving/test_serving_{name}.py" for name in ("differential", "fuzz")]
+    variables = {"HARNESS_FUZZ_REQUESTS": count, "HARNESS_FUZZ_SEED": seed}
+    session.run(PYTHON, "-m", "pytest", "-q", "--durations=20", *tests, env=variables)
 
 
 @nox.session(venv_backend="none")

@@ -36,7 +36,7 @@ def harness(state: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, st
 def test_down_ends_everything_that_up_started(harness: tuple["subprocess.Popen[str]", dict[str, str]], state: Path) -> None:
     """`harness down` leaves no process of the state folder and no note of it."""
     process, line = harness
-    assert set(line) == {"host", "token", "spark_remote", "state"}
+    assert set(line) == {"host", "token", "spark_remote", "state", "client_id", "client_secret"}
     assert httpx.get(f"{line['host']}/__harness__/health").status_code == 200
 
     subprocess.run([sys.executable, "-m", "harness", "down", "--state", str(state)], check=True)

@@ -1,5 +1,6 @@
 """The composition root: builds engines, services and routes, and knows everyone. Only the command line and the dry run import it."""
 
+import gc
 import logging
 import os
 import secrets
@@ -16,7 +17,7 @@ import msgspec
 import uvicorn
 
 from harness.cli.connection import Connection, find
-from harness.config import Layout
+from harness.config import SERVICE_PRINCIPAL_ID, Layout
 from harness.engines.processes import Lifeline, end
 from harness.engines.spark_aot import is_trained, start_training_of
 from harness.errors import UserError
@@ -37,7 +38,7 @@ class Harness:
 
     def __init__(self, layout: Layout, progress: Progress, *, port: int = 0, token: str | None = None) -> None:
         """`port` 0 takes a free one; `token` None draws one, the same again in the same state folder."""
-        self._layout = layout
+        self._layout = Layout(layout.state.absolute())  # its processes need not share our working folder
         self._progress = progress
         self._port = port
         self._token = token
@@ -99,12 +100,24 @@ class Harness:
         self._serve(parts, listening)
         start_engines(parts, self._progress)
         parts.start_services()
-        self._connection = Connection(host, token, parts.spark.remote, str(layout.state.resolve()), os.getpid())
+        gc.freeze()  # what is there now stays: a full collection over it would cost some call tens of milliseconds
+        self._connection = Connection(
+            host=host,
+            token=token,
+            spark_remote=parts.spark.remote,
+            state=str(layout.state.resolve()),
+            pid=os.getpid(),
+            client_id=SERVICE_PRINCIPAL_ID,
+            client_secret=parts.credentials.client_secret,
+        )
+        layout.connection.touch(mode=0o600)  # it holds the token
         layout.connection.write_bytes(msgspec.json.encode(self._connection))
         self._closing.callback(layout.connection.unlink, missing_ok=True)
 
     def _serve(self, parts: Parts, listening: socket.socket) -> None:
-        config = uvicorn.Config(parts.application, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="on")
+        config = uvicorn.Config(
+            parts.application, http=parts.direct, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="on"
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)
         thread.start()
@@ -148,6 +161,8 @@ def _token(layout: Layout) -> str:
     """Return the state folder's token, drawn at its first use and readable by its owner only."""
     path = layout.state / "token"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(f"dapi{secrets.token_hex(16)}")
+        draft = path.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(f"dapi{secrets.token_hex(16)}")
+        draft.rename(path)  # so that a token is there whole or not at all
     return path.read_text()

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 USER_NAME = "developer@harness.local"
+# The service principal that every harness has; its secret differs from state folder to state folder (`harness up` prints it).
+SERVICE_PRINCIPAL_ID = "7c9e1f52-3f0b-4d0a-9a51-6f1d2c8be403"
+SERVICE_PRINCIPAL_NAME = "harness"
 WORKSPACE_ID = "1234567890123456"
 CATALOGS = ("main", "samples", "system")
 
@@ -51,12 +54,22 @@ class Layout:
         return self.state / "journal"
 
     @property
+    def signing_key(self) -> Path:
+        """What OAuth tokens are signed with and client secrets are derived from; made at its first use, for its owner's eyes only."""
+        return self.state / "signing.key"
+
+    @property
     def connection(self) -> Path:
-        """How to reach the running harness: `{"host", "token", "spark_remote", "state", "pid"}`; absent when it is down."""
+        """How to reach the running harness (`harness.cli.connection.Connection`), for its owner's eyes only; absent when it is down."""
         return self.state / "harness.json"
 
     def make(self) -> "Layout":
-        """Create the folders that must exist before anything starts, and return self."""
+        """Create the folders that must exist before anything starts, and return self.
+
+        A new state folder is its owner's alone: tokens, keys and secrets lie in it.
+        """
+        self.state.parent.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, exist_ok=True)
         for folder in (self.state, self.warehouse, self.mlflow, self.files, self.environments, self.logs, self.journal):
             folder.mkdir(parents=True, exist_ok=True)
         return self

@@ -1,14 +1,17 @@
 """What the platform would say, and what we do not do, are different things."""
 
+from collections.abc import Mapping
+
 
 class ApiError(Exception):
     """An error the platform documents: HTTP status, `error_code` and message, in the platform's words.
 
-    `details` are merged into the JSON body beside `error_code` and `message`.
+    `details` are merged into the JSON body beside `error_code` and `message`; `headers` go with the answer (`Retry-After`).
     """
 
-    def __init__(self, status: int, error_code: str, message: str, **details: object) -> None:
+    def __init__(self, status: int, error_code: str, message: str, *, headers: Mapping[str, str] | None = None, **details: object) -> None:
         super().__init__(message)
+        self.headers = dict(headers or {})
         self.status = status
         self.error_code = error_code
         self.message = message

@@ -1,9 +1,13 @@
 """The only module that draws random identifiers. Services take `Ids`."""
 
+import os
 import random
 import secrets
 import uuid
 from typing import Protocol
+
+_DRAWN_AT_ONCE = 256
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}  # RFC 9562, a UUID's variant bits
 
 
 class Ids(Protocol):
@@ -23,11 +27,26 @@ class Ids(Protocol):
 
 
 class RandomIds:
-    """Identifiers nobody can guess."""
+    """Identifiers nobody can guess. UUIDs are drawn many at a time: every call to a served model needs one, and drawing costs most."""
+
+    def __init__(self) -> None:
+        self._digits: list[str] = []
+
+    def _drawn(self) -> str:
+        """Return 32 random digits nobody else gets; `pop` is atomic, so any thread may ask."""
+        try:
+            return self._digits.pop()
+        except IndexError:
+            digits = os.urandom(16 * _DRAWN_AT_ONCE).hex()
+            drawn = [digits[start : start + 32] for start in range(0, len(digits), 32)]
+            last = drawn.pop()
+            self._digits += drawn
+            return last
 
     def uuid(self) -> str:
         """Return a random UUID."""
-        return str(uuid.uuid4())
+        digits = self._drawn()
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
     def hex32(self) -> str:
         """Return 32 random hexadecimal digits."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from harness import inference_tables, jobs, serving
+from harness import identity, inference_tables, jobs, serving
 from harness.clock import SystemClock
 from harness.config import CATALOGS, USER_NAME, Layout
 from harness.control.routes import routes as control_routes
@@ -20,6 +20,8 @@ from harness.engines.processes import Lifeline
 from harness.engines.spark import SparkEngine
 from harness.engines.tasks import TaskRunner
 from harness.http import AnyRoute, application
+from harness.http.direct import DirectProtocol, protocol
+from harness.identity import Credentials, IdentityService, signing_key
 from harness.ids import RandomIds
 from harness.inference_tables import InferenceTables
 from harness.jobs import JobService
@@ -34,6 +36,8 @@ from harness.workspace.files import FilesService
 from harness.workspace.files_routes import routes as files_routes
 from harness.workspace.permissions import PermissionsService
 from harness.workspace.routes import routes as workspace_routes
+from harness.workspace.secrets import SecretsService
+from harness.workspace.secrets_routes import routes as secrets_routes
 from harness.workspace.service import WorkspaceService
 
 Progress = Callable[[str], None]
@@ -51,9 +55,12 @@ class Parts:
     monitoring: MonitoringService
     tasks: TaskRunner
     jobs: JobService
+    credentials: Credentials
     routes: Sequence[AnyRoute]
     application: ASGIApp
     store: Store
+    direct: type[DirectProtocol]
+    """The class of connections on which calls to served models go the short way."""
     last_call: Callable[[], float]
     """When the last request came, on the monotonic clock."""
 
@@ -68,7 +75,8 @@ class Parts:
 
     def close(self) -> None:
         """End services, then engines, then the memory; twice without harm."""
-        for part in (self.jobs, self.tasks, self.monitoring, self.serving, self.payloads, self.spark, self.mlflow, self.store):
+        # model servers are forked from the parents of tasks, and end before them
+        for part in (self.jobs, self.monitoring, self.serving, self.tasks, self.payloads, self.spark, self.mlflow, self.store):
             part.close()
 
 
@@ -94,11 +102,28 @@ class MonitoredTables:
 def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts:
     """Return the parts of a harness that answers at `host`; nothing is started."""
     clock, ids, store = SystemClock(), RandomIds(), Store(layout.database)
-    spark = SparkEngine(layout=layout, lifeline=lifeline, harness_url=host, token=token, catalogs=CATALOGS)
+    key = signing_key(layout.signing_key)
+    credentials = Credentials(clock=clock, ids=ids, key=key, host=host, personal_token=token, user=USER_NAME)
+    ai_query_token = credentials.ai_query_token()  # the engine calls for nothing else
+    spark = SparkEngine(layout=layout, lifeline=lifeline, harness_url=host, token=ai_query_token, catalogs=CATALOGS)
     mlflow = MlflowServer(layout=layout, lifeline=lifeline)
     environments = Environments(layout=layout)
     unity_service = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME, on_catalog_created=_tell(spark))
-    payloads = InferenceTables(clock=clock, ids=ids, store=store, layout=layout, tables=inference_tables.WarehouseFolders(layout))
+    payloads = InferenceTables(
+        clock=clock,
+        ids=ids,
+        store=store,
+        layout=layout,
+        tables=inference_tables.WarehouseFolders(layout),
+        mover=inference_tables.MoverProcess(layout.logs / "inference-tables.log"),
+    )
+    secrets = SecretsService(store=store, clock=clock)
+    tasks = TaskRunner(
+        environments=environments,
+        lifeline=lifeline,
+        layout=layout,
+        variables=lambda: {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": token, "SPARK_REMOTE": spark.remote},
+    )
     serving_service = ServingService(
         clock=clock,
         ids=ids,
@@ -108,22 +133,20 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         models=unity_service,
         environments=ModelEnvironment(environments),
         payloads=payloads,
+        secrets=secrets,
         host_url=host,
+        parents=tasks.parents,
     )
     monitors = MonitoringService(clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service))
     files = FilesService(layout=layout, clock=clock, volumes=unity_service, secret=ids.hex32().encode())
     objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
-    tasks = TaskRunner(
-        environments=environments,
-        lifeline=lifeline,
-        layout=layout,
-        variables=lambda: {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": token, "SPARK_REMOTE": spark.remote},
-    )
     job_service = JobService(clock=clock, ids=ids, store=store, layout=layout, runner=tasks, files=TaskFiles(objects, files), host_url=host)
     proxy = MlflowProxy(url=lambda: mlflow.url)
     answered: list[AnyRoute] = [
         *control_routes(lambda: {"spark": spark.alive(), "mlflow": mlflow.alive(), "tasks": tasks.alive()}),
-        *workspace_routes(objects, PermissionsService(store=store, user=USER_NAME)),
+        *workspace_routes(objects, PermissionsService(store=store, user=USER_NAME, owners={"serving-endpoints": serving_service.owner})),
+        *secrets_routes(secrets),
+        *identity.routes(IdentityService(credentials=credentials, endpoints=serving_service), host),
         *files_routes(files),
         *unity_routes(unity_service),
         *jobs.routes(job_service),
@@ -138,7 +161,8 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         yield
         await proxy.close()
 
-    called = _LastCall(application(answered, token=token, user=USER_NAME, lifespan=lifespan))
+    direct = protocol(serving.DirectInvocations(serving_service.invocations, credentials))
+    called = _LastCall(application(answered, callers=credentials, lifespan=lifespan))
     return Parts(
         spark=spark,
         mlflow=mlflow,
@@ -148,10 +172,12 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         monitoring=monitors,
         tasks=tasks,
         jobs=job_service,
+        credentials=credentials,
         routes=answered,
         application=called,
         store=store,
-        last_call=lambda: called.last,
+        direct=direct,
+        last_call=lambda: max(called.last, serving_service.invocations.last_call),
     )
 
 
@@ -186,7 +212,7 @@ class ModelEnvironment:
     def for_model(self, model_folder: Path) -> serving.ModelInterpreter:
         """Return the interpreter for the model in `model_folder`."""
         found = self.environments.model_environment(model_folder / "requirements.txt")
-        return serving.ModelInterpreter(str(found.python), tuple(str(folder) for folder in found.path))
+        return serving.ModelInterpreter(str(found.python), tuple(str(folder) for folder in found.path), bool(found.replaces))
 
 
 @dataclass(frozen=True, slots=True)

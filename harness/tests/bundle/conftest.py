@@ -18,7 +18,7 @@ from harness.bundle.resolver import resolve
 from harness.clock import FakeClock, SystemClock
 from harness.config import USER_NAME, Layout
 from harness.errors import ApiError
-from harness.http import AnyRoute, Call, Route, application
+from harness.http import AnyRoute, Call, OneToken, Route, application
 from harness.ids import SeededIds
 from harness.state import Store
 from harness.unity.routes import routes as unity_routes
@@ -185,7 +185,7 @@ def _serve(state: Path, *, without: tuple[str, ...]) -> Iterator[Served]:
     table = [*workspace_routes(objects, permissions), *unity_routes(unity), *jobs.routes()]
     table = [route for route in table if not route.path.startswith(without)] if without else table
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application(table, token=TOKEN, user=USER_NAME), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(application(table, callers=OneToken(TOKEN, USER_NAME)), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", jobs, objects, unity, permissions)

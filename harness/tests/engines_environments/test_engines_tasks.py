@@ -240,8 +240,8 @@ def test_a_killed_warm_parent_fails_its_tasks_and_is_replaced(runner: TaskRunner
     thread = threading.Thread(target=lambda: outcomes.append(run(runner, task)))
     thread.start()
     wait_for_line(task)
-    assert runner._parent is not None
-    os.kill(runner._parent._process.pid, signal.SIGKILL)
+    (parent,) = runner.parents.pids()
+    os.kill(parent, signal.SIGKILL)
     thread.join(10)
 
     assert [outcome.result for outcome in outcomes] == ["FAILED"]
@@ -266,7 +266,7 @@ threading.Thread(target=runner.run, args=(task,), kwargs={"cancelled": threading
 stdout = state / "task" / "stdout"
 while not (line := [text for text in (stdout.read_text() if stdout.exists() else "").splitlines() if text.isdigit()]):
     time.sleep(0.01)
-print(runner._parent._process.pid, line[0], flush=True)
+print(*runner.parents.pids(), line[0], flush=True)
 """
 
 

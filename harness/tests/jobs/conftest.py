@@ -17,7 +17,7 @@ from databricks.sdk.service.jobs import Run
 from harness.clock import FakeClock
 from harness.config import Layout
 from harness.errors import ApiError
-from harness.http import application
+from harness.http import OneToken, application
 from harness.ids import SeededIds
 from harness.jobs import JobService, Outcome, RunEvent, TaskProcess, routes
 from harness.state import Store
@@ -179,7 +179,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     store, clock, runner, events = Store(layout.database), FakeClock(START), ScriptedRunner(), list[RunEvent]()
     service = _service(clock, store, layout, runner, events)
     server = uvicorn.Server(
-        uvicorn.Config(application(routes(service), token=TOKEN, user="me@example.com"), port=0, log_level="warning", ws="none")
+        uvicorn.Config(application(routes(service), callers=OneToken(TOKEN, "me@example.com")), port=0, log_level="warning", ws="none")
     )
     socket = server.config.bind_socket()
     host = f"http://127.0.0.1:{socket.getsockname()[1]}"

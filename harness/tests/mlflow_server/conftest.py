@@ -13,7 +13,7 @@ from harness.config import USER_NAME, Layout
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.processes import Lifeline
-from harness.http import application
+from harness.http import OneToken, application
 from harness.ids import RandomIds
 from harness.state import Store
 from harness.unity.routes import routes as unity_routes
@@ -46,7 +46,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     files = FilesService(layout=layout, clock=clock, volumes=unity, secret=b"key")
     table = [*identity_routes(), *files_routes(files), *unity_routes(unity), *MlflowProxy(url=lambda: mlflow_server.url).routes()]
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application(table, token=TOKEN, user=USER_NAME), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(application(table, callers=OneToken(TOKEN, USER_NAME)), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     yield Platform(f"http://127.0.0.1:{listening.getsockname()[1]}", mlflow_server.url, layout, unity)

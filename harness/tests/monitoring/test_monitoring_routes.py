@@ -30,7 +30,7 @@ from databricks.sdk.service.dataquality import (
 from deltalake import DeltaTable, write_deltalake
 
 from harness.clock import SystemClock
-from harness.http import application
+from harness.http import OneToken, application
 from harness.ids import SeededIds
 from harness.monitoring.routes import routes
 from harness.monitoring.service import MonitoringService
@@ -89,7 +89,7 @@ def service(make_service: Callable[[], MonitoringService]) -> MonitoringService:
 
 @pytest.fixture
 def workspace(service: MonitoringService) -> Iterator[WorkspaceClient]:
-    app = application(routes(service), token="secret", user="someone")
+    app = application(routes(service), callers=OneToken("secret", "someone"))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

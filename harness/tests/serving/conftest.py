@@ -13,15 +13,19 @@ import uvicorn
 from databricks.sdk import WorkspaceClient
 
 from harness.clock import SystemClock
-from harness.config import Layout
+from harness.config import USER_NAME, Layout
 from harness.engines.processes import GUEST, Lifeline
+from harness.engines.warm_parent import WarmParents
 from harness.errors import ApiError
-from harness.http import application
+from harness.http import OneToken, application
+from harness.http.direct import protocol
 from harness.ids import RandomIds
 from harness.inference_tables import InferenceTables, WarehouseFolders
 from harness.inference_tables import routes as inference_table_routes
-from harness.serving import ModelInterpreter, ServingService, routes
+from harness.serving import DirectInvocations, ModelInterpreter, ProcessSettings, ServingService, routes
 from harness.state import Store
+from harness.workspace.permissions import PermissionsService
+from harness.workspace.routes import permission_routes
 
 TOKEN = "t0ken"
 sys.path.append(str(GUEST))  # model servers have it on their PYTHONPATH; tests compare their code with MLflow's and with ours
@@ -71,6 +75,16 @@ class Models:
         if (name, version) not in self.folders:
             raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Model version '{name}' version {version} does not exist")
         return self.folders[name, version]
+
+
+class Secrets:
+    """One secret: `greetings/polite`."""
+
+    def value(self, scope: str, key: str) -> str:
+        """Return it, or 404."""
+        if (scope, key) != ("greetings", "polite"):
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Secret does not exist with scope: {scope} and key: {key}")
+        return "good evening"
 
 
 class OwnInterpreter:
@@ -137,7 +151,7 @@ class Workspace:
         return sorted(rows, key=lambda row: str(row["request_time"]))
 
 
-StartWorkspace = Callable[[Path], Workspace]
+StartWorkspace = Callable[..., Workspace]
 
 
 @pytest.fixture(scope="session")
@@ -145,9 +159,9 @@ def start_workspace(models: Models) -> Iterator[StartWorkspace]:
     """Start a harness of serving alone on a state folder; starting on the same folder again ends the one before, as a restart does."""
     running: dict[Path, Callable[[], None]] = {}
 
-    def start(state: Path) -> Workspace:
+    def start(state: Path, processes: ProcessSettings | None = None) -> Workspace:
         running.pop(state, lambda: None)()
-        workspace, stop = _start(state, models)
+        workspace, stop = _start(state, models, processes)
         running[state] = stop
         return workspace
 
@@ -162,7 +176,17 @@ def workspace(start_workspace: StartWorkspace, tmp_path_factory: pytest.TempPath
     return start_workspace(tmp_path_factory.mktemp("state"))
 
 
-def _start(state: Path, models: Models) -> tuple[Workspace, Callable[[], None]]:
+@pytest.fixture
+def mlflow_deployments(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return MLflow's own client of serving endpoints."""
+    from mlflow.deployments import get_deploy_client
+
+    monkeypatch.setenv("DATABRICKS_HOST", workspace.host)
+    monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
+    return get_deploy_client("databricks")
+
+
+def _start(state: Path, models: Models, processes: ProcessSettings | None = None) -> tuple[Workspace, Callable[[], None]]:
     layout = Layout(state).make()
     (layout.warehouse / "main" / "logs").mkdir(parents=True, exist_ok=True)
     store, lifeline, clock, ids = Store(layout.database), Lifeline(), SystemClock(), RandomIds()
@@ -170,6 +194,7 @@ def _start(state: Path, models: Models) -> tuple[Workspace, Callable[[], None]]:
     socket = server.config.bind_socket()
     host = f"http://127.0.0.1:{socket.getsockname()[1]}"
     tables = InferenceTables(clock=clock, ids=ids, store=store, layout=layout, tables=WarehouseFolders(layout))
+    parents = WarmParents(lifeline=lifeline, log=layout.logs / "parents.log")
     serving = ServingService(
         clock=clock,
         ids=ids,
@@ -179,9 +204,15 @@ def _start(state: Path, models: Models) -> tuple[Workspace, Callable[[], None]]:
         models=models,
         environments=OwnInterpreter(),
         payloads=tables,
+        secrets=Secrets(),
         host_url=host,
+        parents=parents,
+        processes=processes,
     )
-    server.config.app = application([*routes(serving), *inference_table_routes(tables)], token=TOKEN, user="me@example.com")
+    permissions = permission_routes(PermissionsService(store=store, user=USER_NAME, owners={"serving-endpoints": serving.owner}))
+    callers = OneToken(TOKEN, "me@example.com")
+    server.config.app = application([*permissions, *routes(serving), *inference_table_routes(tables)], callers=callers)
+    server.config.http = protocol(DirectInvocations(serving.invocations, callers))
     tables.start()
     serving.start()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
@@ -193,6 +224,7 @@ def _start(state: Path, models: Models) -> tuple[Workspace, Callable[[], None]]:
         server.should_exit = True
         thread.join(10)
         serving.close()
+        parents.close()
         tables.close()
         lifeline.close()
         store.close()

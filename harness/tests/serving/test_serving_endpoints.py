@@ -70,6 +70,12 @@ def call(workspace: Workspace, name: str, body: object) -> httpx.Response:
     return workspace.http.post(f"/serving-endpoints/{name}/invocations", json=body)
 
 
+def predictions(answer: httpx.Response) -> list[float]:
+    assert answer.status_code == 200, answer.text
+    found: list[float] = answer.json()["predictions"]
+    return found
+
+
 def told(workspace: Workspace, name: str, word: str) -> httpx.Response:
     return call(workspace, name, {"dataframe_records": [{"do": word}]})
 
@@ -259,11 +265,11 @@ def test_restart_brings_everything_back(start_workspace: Callable[[Path], Worksp
     first = start_workspace(tmp_path)
     first.sdk.serving_endpoints.create_and_wait("stays", config=core("stays", entity("linear")), ai_gateway=logged("stays"), timeout=SOON)
     body = {"dataframe_records": [{"x": 3.0}]}
-    assert call(first, "stays", body).json()["predictions"] == pytest.approx([7.0])
+    assert predictions(call(first, "stays", body)) == pytest.approx([7.0])
 
     second = start_workspace(tmp_path)
     assert second.sdk.serving_endpoints.get("stays").state.ready.value == "NOT_READY"
-    assert call(second, "stays", body).json()["predictions"] == pytest.approx([7.0])  # waits for the process
+    assert predictions(call(second, "stays", body)) == pytest.approx([7.0])  # waits for the process
     assert second.sdk.serving_endpoints.get("stays").state.ready.value == "READY"
     assert len(second.rows("main.logs.stays_payload")) == 2
 

@@ -1,5 +1,6 @@
 """The decisions of serving endpoints, without processes."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -41,10 +42,10 @@ def test_older_words_mean_the_same() -> None:
 
 
 def test_unchanged_entity_keeps_its_id() -> None:
-    """An update that only moves traffic starts no process again."""
+    """An update that only moves traffic or scales starts no process again; another size, with other concurrency, does."""
     before = config({"served_entities": [ONE]})
     again = rules.new_config(
-        msgspec.convert({"served_entities": [{**ONE, "workload_size": "Medium"}]}, ConfigInput),
+        msgspec.convert({"served_entities": [{**ONE, "workload_type": "CPU_LARGE", "scale_to_zero_enabled": True}]}, ConfigInput),
         version=3,
         creator="you",
         now=6,
@@ -52,7 +53,10 @@ def test_unchanged_entity_keeps_its_id() -> None:
         current=before,
     )
     assert again.entities[0].id == before.entities[0].id
-    assert again.entities[0].workload_size == "Medium"
+    assert (again.entities[0].workload_type, again.entities[0].scale_to_zero_enabled) == ("CPU_LARGE", True)
+    medium = msgspec.convert({"served_entities": [{**ONE, "workload_size": "Medium"}]}, ConfigInput)
+    resized = rules.new_config(medium, version=4, creator="you", now=7, new_id=SeededIds(2).hex32, current=again)
+    assert resized.entities[0].id != before.entities[0].id
     changed = config({"served_entities": [{**ONE, "environment_vars": {"A": "b"}}]}, again)
     assert changed.entities[0].environment_vars == {"A": "b"}
 
@@ -67,6 +71,65 @@ def test_unchanged_entity_keeps_its_id() -> None:
         pytest.param({"served_entities": [{**ONE, "name": "a b"}]}, "is not valid", id="bad name"),
         pytest.param({"served_entities": [{**ONE, "workload_size": "Huge"}]}, "workload_size 'Huge'", id="bad size"),
         pytest.param(
+            {"served_models": [{**ONE, "workload_type": "GPU_MEDIUM", "workload_size": "Small"}]},
+            "Workload type 'GPU_MEDIUM' with size 'Small' is not supported. Please choose a node type from CPU, CPU_MEDIUM, CPU_LARGE.",
+            id="no such node",
+        ),
+        pytest.param(
+            {"served_entities": [{**ONE, "workload_size": "Small", "max_provisioned_concurrency": 8}]},
+            "workload_size cannot be combined with",
+            id="size and concurrency",
+        ),
+        pytest.param(
+            {"served_entities": [{**ONE, "min_provisioned_concurrency": 8, "max_provisioned_concurrency": 4}]},
+            "max at least 1 and min, got min 8 and max 4",
+            id="concurrency upside down",
+        ),
+        pytest.param(
+            {"served_entities": [{**ONE, "environment_vars": {f"V{n}": "" for n in range(51)}}]},
+            "51 variables; at most 50 are allowed",
+            id="51 variables",
+        ),
+        pytest.param({"served_entities": [{**ONE, "environment_vars": {"A B": "x"}}]}, "'A B' is not a name", id="variable's name"),
+        pytest.param(
+            {"served_entities": [{**ONE, "environment_vars": {"A": "{{secrets/scope}}"}}]},
+            "the value of A is not a reference to a secret; expected {{secrets/scope/key}}",
+            id="half a reference",
+        ),
+        pytest.param(
+            {"served_entities": [{**ONE, "name": f"n{n}"} for n in range(16)]},
+            "16 served entities; at most 15 are allowed",
+            id="16 entities",
+        ),
+        pytest.param(
+            {"served_entities": [ONE], "auto_capture_config": {"catalog_name": "main", "schema_name": "logs", "enabled": True}},
+            "auto_capture_config can no longer be enabled; use ai_gateway.inference_table_config",
+            id="legacy inference table",
+        ),
+        pytest.param(
+            {"served_entities": [{**ONE, "provisioned_model_units": 50}]},
+            "Served entity main.ml.fares is not eligible for Provisioned Throughput.",
+            id="provisioned throughput",
+        ),
+        pytest.param(
+            {
+                "served_entities": TWO,
+                "traffic_config": {
+                    "routes": [
+                        {"served_entity_name": "a", "traffic_percentage": 101},
+                        {"served_entity_name": "b", "traffic_percentage": -1},
+                    ]
+                },
+            },
+            "percentages must be 0 to 100",
+            id="percentages out of range",
+        ),
+        pytest.param(
+            {"served_entities": TWO, "traffic_config": {"routes": [{"served_entity_name": "a", "traffic_percentage": 100}]}},
+            "one route for each served entity",
+            id="missing route",
+        ),
+        pytest.param(
             {"served_entities": [ONE], "traffic_config": {"routes": [{"served_entity_name": "fares-3", "traffic_percentage": 90}]}},
             "sum to 100",
             id="not 100 percent",
@@ -80,29 +143,30 @@ def test_unchanged_entity_keeps_its_id() -> None:
 )
 def test_bad_configuration_is_refused(body: dict[str, object], message: str) -> None:
     """Each mistake is a 400 that names it."""
-    with pytest.raises(ApiError, match=message) as caught:
+    with pytest.raises(ApiError, match=re.escape(message)) as caught:
         config(body)
     assert (caught.value.status, caught.value.error_code) == (400, "INVALID_PARAMETER_VALUE")
+
+
+def test_limits_of_variables_and_entities_are_inclusive() -> None:
+    """Fifty variables, fifteen entities, an inference table that is off."""
+    many = [{**ONE, "name": f"n{n}", "environment_vars": {f"V{v}": "{{secrets/s/k}}" for v in range(50)}} for n in range(15)]
+    routes = [{"served_entity_name": f"n{n}", "traffic_percentage": 100 if n == 0 else 0} for n in range(15)]
+    body = {"served_entities": many, "traffic_config": {"routes": routes}, "auto_capture_config": {"enabled": False}}
+    assert len(config(body).entities) == 15
 
 
 @pytest.mark.parametrize(
     "entity",
     [
         pytest.param({"external_model": {"name": "x"}}, id="external model"),
-        pytest.param({**ONE, "workload_type": "GPU_SMALL"}, id="GPU"),
-        pytest.param({**ONE, "environment_vars": {"A": "{{secrets/s/k}}"}}, id="secret"),
+        pytest.param({**ONE, "instance_profile_arn": "arn:aws:iam::1:instance-profile/x"}, id="instance profile"),
     ],
 )
 def test_what_is_not_emulated_says_so(entity: dict[str, object]) -> None:
     """Never accepted and ignored."""
     with pytest.raises(NotEmulated):
         config({"served_entities": [entity]})
-
-
-def test_route_optimized_is_not_emulated() -> None:
-    """Its invocations have another host and other tokens."""
-    with pytest.raises(NotEmulated, match="route_optimized"):
-        rules.check_create(CreateEndpoint(name="x", route_optimized=True))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "databricks-mine", "x" * 64, "-x"])

@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
-from harness.http import application
+from harness.http import OneToken, application
 from harness.ids import SeededIds
 from harness.names import FullName
 from harness.state import Store
@@ -51,7 +51,7 @@ def catalogs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogs]:
         on_table_dropped=dropped.append,
     )
     listening = socket.create_server(("127.0.0.1", 0))
-    app = application([*identity_routes(), *routes(service)], token=TOKEN, user=USER_NAME)
+    app = application([*identity_routes(), *routes(service)], callers=OneToken(TOKEN, USER_NAME))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

@@ -13,7 +13,7 @@ from databricks.sdk import WorkspaceClient
 
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
-from harness.http import application
+from harness.http import OneToken, application
 from harness.ids import SeededIds
 from harness.state import Store
 from harness.unity.routes import routes as unity_routes
@@ -22,6 +22,8 @@ from harness.workspace.files import FilesService
 from harness.workspace.files_routes import routes as files_routes
 from harness.workspace.permissions import PermissionsService
 from harness.workspace.routes import routes
+from harness.workspace.secrets import SecretsService
+from harness.workspace.secrets_routes import routes as secrets_routes
 from harness.workspace.service import WorkspaceService
 
 TOKEN = "secret-token"
@@ -36,6 +38,7 @@ class Served:
     files: FilesService
     unity: UnityService
     workspace: WorkspaceService
+    secrets: SecretsService
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +49,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     unity = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
     files = FilesService(layout=layout, clock=clock, volumes=unity, secret=b"key", max_bytes=1_000_000)
     workspace = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
+    secrets = SecretsService(store=store, clock=clock)
     table = [
         *routes(workspace, PermissionsService(store=store, user=USER_NAME)),
+        *secrets_routes(secrets),
         *files_routes(files),
         *unity_routes(unity),
     ]
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application(table, token=TOKEN, user=USER_NAME), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(application(table, callers=OneToken(TOKEN, USER_NAME)), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", layout, files, unity, workspace)
+    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", layout, files, unity, workspace, secrets)
     server.should_exit = True
     thread.join()
     store.close()
@@ -65,6 +70,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def client(served: Served) -> WorkspaceClient:
     """Return the official client, with nothing but a host and a token."""
     return WorkspaceClient(host=served.host, token=TOKEN, auth_type="pat")
+
+
+@pytest.fixture
+def secrets(served: Served) -> SecretsService:
+    """Return the secrets as other services of the harness see them."""
+    return served.secrets
 
 
 @pytest.fixture

@@ -32,9 +32,9 @@ def fail(message: str) -> Never:
 
 
 def _commands() -> typer.Typer:
-    from harness.cli import bundle, doctor, lifecycle, pages, routes
+    from harness.cli import bundle, doctor, lifecycle, pages, routes, serving
 
     app = typer.Typer(help="A Databricks workspace on one machine.", no_args_is_help=True, pretty_exceptions_enable=False)
-    for module in (lifecycle, bundle, pages, doctor, routes):
+    for module in (lifecycle, bundle, serving, pages, doctor, routes):
         module.mount(app)
     return app

@@ -1,7 +1,7 @@
 """Finding the running harness: `<state>/harness.json`, written when everything answers and removed at the end."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,13 +14,15 @@ DEFAULT_STATE = Path(".harness")
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach a harness. `pid` is the process to end."""
+    """How to reach a harness: with the user's token, or as its service principal. `pid` is the process to end."""
 
     host: str
     token: str
     spark_remote: str
     state: str
     pid: int
+    client_id: str = ""
+    client_secret: str = ""
 
     def environment(self) -> dict[str, str]:
         """Return what unchanged clients read."""
@@ -28,8 +30,11 @@ class Connection:
 
     def line(self) -> str:
         """Return the one line of JSON that `harness up --json` prints."""
-        shown = {"host": self.host, "token": self.token, "spark_remote": self.spark_remote, "state": self.state}
-        return msgspec.json.encode(shown).decode()
+        return msgspec.json.encode({field: value for field, value in asdict(self).items() if field != "pid"}).decode()
+
+    def principal_environment(self) -> dict[str, str]:
+        """Return what clients read to be the service principal; none may be set together with `DATABRICKS_TOKEN`, they refuse both."""
+        return {"DATABRICKS_HOST": self.host, "DATABRICKS_CLIENT_ID": self.client_id, "DATABRICKS_CLIENT_SECRET": self.client_secret}
 
 
 def find(state: Path) -> Connection | None:

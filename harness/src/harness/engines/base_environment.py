@@ -17,7 +17,8 @@ BASE_REQUIREMENTS = (
     "databricks-sdk==0.156.0",  # the version the emulated API was read from
     "numpy>=2",  # models and frames
     "scipy>=1.16",  # scikit-learn, and what notebooks import without saying so
-    "orjson",  # model servers: JSON at the speed of the platform's
+    "msgspec>=0.20",  # model servers: bodies of plain numbers, read by their type (guest/harness_guest/fast_bodies.py)
+    "orjson",  # model servers: predictions written as JSON
     "uvloop; sys_platform != 'win32'",  # model servers
     "setuptools",  # old wheels import pkg_resources
 )

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from harness.config import Layout
+from harness.engines.children import Child
 from harness.engines.environments import Environment, Environments
 from harness.engines.processes import Lifeline, guest_path
-from harness.engines.warm_parent import FreshTask, RunningTask, WarmParent, environment_without_habits
-from harness.errors import UserError
+from harness.engines.warm_parent import WarmParents, environment_without_habits, fresh_task
 from harness.jobs.ports import Outcome, TaskProcess
 
 Progress = Callable[[str], None]
@@ -41,56 +41,39 @@ class TaskRunner:
         """`variables` are what unchanged clients read (DATABRICKS_HOST, DATABRICKS_TOKEN, SPARK_REMOTE), asked for at each task."""
         self._environments = environments
         self._lifeline = lifeline
-        self._log = layout.logs / "tasks.log"
         self._variables = variables
-        self._lock = threading.Lock()
-        self._parent: WarmParent | None = None
-        self._closed = False
+        self.parents = WarmParents(lifeline=lifeline, log=layout.logs / "tasks.log")
+        """What tasks are forked from; model servers are too."""
 
     def start(self, progress: Progress) -> None:
         """Make the base environment if it is not there, and let the warm parent begin to import; it goes on in the background."""
-        self._warm_parent(self._environments.base(progress))
+        self.parents.parent(self._environments.base(progress).python)
 
     def alive(self) -> bool:
         """Return whether the warm parent runs."""
-        with self._lock:
-            return self._parent is not None and self._parent.alive
+        return self.parents.alive()
 
     def close(self) -> None:
-        """End the warm parent and every task; twice without harm."""
-        with self._lock:
-            self._closed = True
-            parent, self._parent = self._parent, None
-        if parent is not None:
-            parent.close()
+        """End the warm parents and every task; twice without harm."""
+        self.parents.close()
 
     def run(self, task: TaskProcess, *, cancelled: threading.Event, on_running: Callable[[], None]) -> Outcome:
         """Install what the task needs, run it to its end and say how it ended."""
         task.folder.mkdir(parents=True, exist_ok=True)
         environment = self._environments.overlay(task.dependencies, version=task.environment_version, progress=_printing(task.folder))
-        parent = None if environment.replaces else self._warm_parent(environment)
+        parent = None if environment.replaces else self.parents.parent(environment.python)
         if parent is not None:
             parent.wait_ready()
         if cancelled.is_set():
             return Outcome("CANCELED", "Run cancelled.")
         on_running()
         spec = self._spec(task, environment)
-        process: RunningTask
+        process: Child
         if parent is not None:
             process = parent.fork(spec)
         else:
-            process = FreshTask(environment.python, spec, lifeline=self._lifeline, folder=task.folder)
+            process = fresh_task(environment.python, spec, lifeline=self._lifeline, folder=task.folder)
         return _outcome(process, task, cancelled)
-
-    def _warm_parent(self, environment: Environment) -> WarmParent:
-        with self._lock:
-            if self._closed:
-                raise UserError("the harness is ending; no task is started any more")
-            if self._parent is None or not self._parent.alive:
-                if self._parent is not None:
-                    self._parent.close()
-                self._parent = WarmParent(environment.python, lifeline=self._lifeline, log=self._log)
-            return self._parent
 
     def _spec(self, task: TaskProcess, environment: Environment) -> dict[str, object]:
         path = [str(folder) for folder in environment.path]
@@ -118,7 +101,7 @@ class TaskRunner:
         }
 
 
-def _outcome(process: RunningTask, task: TaskProcess, cancelled: threading.Event) -> Outcome:
+def _outcome(process: Child, task: TaskProcess, cancelled: threading.Event) -> Outcome:
     """Wait for the end of `process`, bringing it about when it is cancelled or out of time."""
     deadline = time.monotonic() + task.timeout_seconds if task.timeout_seconds is not None else None
     ended: Outcome | None = None

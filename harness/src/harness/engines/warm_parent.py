@@ -1,39 +1,27 @@
-"""Task processes, seen from the harness: forked from a warm parent, or started fresh."""
+"""Warm parents, seen from the harness: processes that have imported what tasks and model servers need, and fork them."""
 
 import contextlib
 import itertools
 import json
 import os
-import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Protocol
 
+from harness.engines.children import ForkedChild, FreshChild
 from harness.engines.processes import GRACE_SECONDS, Lifeline, end, guest_path
 from harness.errors import UserError
 
 # One thread for linear algebra while it is only imported: threads do not survive a fork. Each child takes as many as there are cores.
 _PARENT_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-class RunningTask(Protocol):
-    """A task's process."""
-
-    def wait(self, seconds: float) -> int | None:
-        """Return the exit status (negative: the signal that ended it), or None when it still runs after `seconds`."""
-        ...
-
-    def end(self) -> None:
-        """Begin to end its process group: politely, and for good after a grace."""
-        ...
+_ATTEMPTS = 3
 
 
 class WarmParent:
-    """A process that has imported what tasks need, and forks them."""
+    """A process that has imported what tasks and model servers need, and forks them."""
 
     def __init__(self, python: Path, *, lifeline: Lifeline, log: Path) -> None:
         """Start it; it is ready some seconds later."""
@@ -41,33 +29,45 @@ class WarmParent:
         self._talk, theirs = socket.socketpair()
         with theirs:
             self._process = lifeline.spawn(
-                [str(python), "-m", "harness_guest.tasks"],
+                [str(python), "-m", "harness_guest.warm"],
                 log=log,
                 environment={**_PARENT_ENVIRONMENT, **environment_without_habits(), "PYTHONPATH": guest_path()},
                 stdin=theirs.fileno(),
             )
         self._ready: Future[None] = Future()
         self._numbers = itertools.count(1)
-        self._tasks: dict[int, ForkedTask] = {}
+        self._children: dict[int, ForkedChild] = {}
         self._lock = threading.Lock()
+        self._gone = False
         threading.Thread(target=self._listen, name="warm-parent", daemon=True).start()
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked for a task, now or when it is ready."""
-        return self._process.poll() is None
+        """Whether it can be asked for a child, now or when it is ready."""
+        return not self._gone and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def wait_ready(self) -> None:
         """Return when it has imported everything; `UserError` when it ended instead."""
         self._ready.result()
 
-    def fork(self, spec: Mapping[str, object]) -> "ForkedTask":
-        """Begin a task."""
-        task = ForkedTask(next(self._numbers), self)
-        with self._lock:
-            self._tasks[task.id] = task
-        self.say({"id": task.id, "start": spec})
-        return task
+    def fork(self, spec: Mapping[str, object]) -> ForkedChild:
+        """Begin a task (`harness_guest.entry.Spec`); it ends with this parent."""
+        return self._begin("start", spec, outlives=False)
+
+    def call(
+        self, function: str, arguments: Sequence[str], *, log: Path, environment: Mapping[str, str], path: Sequence[str] = ()
+    ) -> ForkedChild:
+        """Begin a process that calls `function` ("module:name") with `arguments`; it goes on when this parent dies by accident.
+
+        It appends what it prints to `log`, has `environment` and nothing else, and `path` first on its `sys.path`.
+        """
+        spec = {"function": function, "arguments": arguments, "log": str(log), "environment": environment, "path": path}
+        return self._begin("call", spec, outlives=True)
 
     def say(self, message: Mapping[str, object]) -> None:
         """Tell the parent something; when it is gone, the reader has noticed or will."""
@@ -75,88 +75,116 @@ class WarmParent:
             self._talk.sendall(json.dumps(message).encode() + b"\n")
 
     def close(self) -> None:
-        """End it and its tasks; twice without harm."""
+        """End it and its children; twice without harm."""
         with contextlib.suppress(OSError):
             self._talk.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_SECONDS)
         end(self._process)
 
+    def _begin(self, kind: str, spec: Mapping[str, object], *, outlives: bool) -> ForkedChild:
+        child = ForkedChild(next(self._numbers), self.say, outlives=outlives)
+        with self._lock:
+            gone = self._gone
+            if not gone:
+                self._children[child.id] = child
+        if gone:
+            child.lost()
+        else:
+            self.say({"id": child.id, kind: spec})
+        return child
+
     def _listen(self) -> None:
         with contextlib.suppress(OSError), self._talk.makefile("rb") as lines:
             for line in lines:
                 self._heard(json.loads(line))
         with self._lock:
-            lost = list(self._tasks.values())
-        for task in lost:
-            task.lost()
+            self._gone = True
+            lost = list(self._children.values())
+        for child in lost:
+            child.lost()
         if not self._ready.done():
-            self._ready.set_exception(UserError(f"the parent process of tasks ended before it was ready; its log: {self._log}"))
+            self._ready.set_exception(UserError(f"the warm parent process ended before it was ready; its log: {self._log}"))
         self._talk.close()
 
     def _heard(self, message: Mapping[str, int]) -> None:
         if "ready" in message:
             self._ready.set_result(None)
             return
-        task = self._tasks[message["id"]]
+        child = self._children[message["id"]]
         if "pid" in message:
-            task.pid = message["pid"]
+            child.runs_as(message["pid"])
         else:
-            task.status.set_result(os.waitstatus_to_exitcode(message["status"]))
+            child.status.set_result(os.waitstatus_to_exitcode(message["status"]))
             with self._lock:
-                del self._tasks[task.id]
+                del self._children[child.id]
 
 
-class ForkedTask:
-    """A child of a warm parent."""
+class WarmParents:
+    """One warm parent for each interpreter, for tasks and model servers alike: imported once, and in memory once."""
 
-    def __init__(self, id_: int, parent: WarmParent) -> None:
-        self.id = id_
-        self.pid = 0
-        self.status: Future[int] = Future()
-        self._parent = parent
+    def __init__(self, *, lifeline: Lifeline, log: Path) -> None:
+        self._lifeline = lifeline
+        self._log = log
+        self._lock = threading.Lock()
+        self._parents: dict[Path, WarmParent] = {}
+        self._closed = False
 
-    def wait(self, seconds: float) -> int | None:
-        """Return the exit status, or None when it still runs."""
-        try:
-            return self.status.result(seconds)
-        except TimeoutError:
-            return None
+    def parent(self, python: Path) -> WarmParent:
+        """Return the parent on `python`, started if there is none or it has died; `UserError` after `close`."""
+        with self._lock:
+            if self._closed:
+                raise UserError("the harness is ending; no process is started any more")
+            found = self._parents.get(python)
+            if found is None or not found.alive:
+                if found is not None:
+                    found.close()
+                found = self._parents[python] = WarmParent(python, lifeline=self._lifeline, log=self._log)
+            return found
 
-    def end(self) -> None:
-        """Have its parent end it."""
-        self._parent.say({"id": self.id, "end": GRACE_SECONDS})
+    def call(
+        self, python: Path, function: str, arguments: Sequence[str], *, log: Path, environment: Mapping[str, str], path: Sequence[str] = ()
+    ) -> ForkedChild:
+        """Return a process that calls `function` (see `WarmParent.call`), forked from the parent on `python`; may wait until that is ready.
 
-    def lost(self) -> None:
-        """Its parent is gone: end it from here."""
-        if self.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-        self.status.set_result(-signal.SIGKILL)
+        A parent that dies while it is asked is replaced; `UserError` when that does not help.
+        """
+        for _ in range(_ATTEMPTS):
+            parent = self.parent(python)
+            parent.wait_ready()
+            child = parent.call(function, arguments, log=log, environment=environment, path=path)
+            if child.begun.result():
+                return child
+        raise UserError(f"the warm parent process ended {_ATTEMPTS} times while it was asked for a child; its log: {self._log}")
+
+    def alive(self) -> bool:
+        """Return whether there is a parent and all of them run."""
+        with self._lock:
+            return bool(self._parents) and all(parent.alive for parent in self._parents.values())
+
+    def pids(self) -> list[int]:
+        """Return the process ids of the parents."""
+        with self._lock:
+            return [parent.pid for parent in self._parents.values()]
+
+    def close(self) -> None:
+        """End the parents and their children; twice without harm."""
+        with self._lock:
+            self._closed = True
+            parents = list(self._parents.values())
+            self._parents.clear()
+        for parent in parents:
+            parent.close()
 
 
-class FreshTask:
-    """A task in an interpreter of its own."""
-
-    def __init__(self, python: Path, spec: Mapping[str, object], *, lifeline: Lifeline, folder: Path) -> None:
-        file = folder / "spec.json"
-        file.touch(mode=0o600)  # the token is in it
-        file.write_text(json.dumps(spec))
-        command = [str(python), "-m", "harness_guest.tasks", str(file)]
-        environment = {**environment_without_habits(), "PYTHONPATH": guest_path()}
-        self._process = lifeline.spawn(command, log=folder / "stderr", environment=environment)
-
-    def wait(self, seconds: float) -> int | None:
-        """Return the exit status, or None when it still runs."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        return end(self._process)  # and what it left behind
-
-    def end(self) -> None:
-        """End it, waiting for that in the background."""
-        threading.Thread(target=end, args=(self._process,), name="end-task", daemon=True).start()
+def fresh_task(python: Path, spec: Mapping[str, object], *, lifeline: Lifeline, folder: Path) -> FreshChild:
+    """Begin a task in an interpreter of its own."""
+    file = folder / "spec.json"
+    file.touch(mode=0o600)  # the token is in it
+    file.write_text(json.dumps(spec))
+    command = [str(python), "-m", "harness_guest.warm", str(file)]
+    environment = {**environment_without_habits(), "PYTHONPATH": guest_path()}
+    return FreshChild(lifeline.spawn(command, log=folder / "stderr", environment=environment))
 
 
 def environment_without_habits() -> dict[str, str]:

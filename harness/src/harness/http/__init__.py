@@ -1,6 +1,22 @@
 """HTTP for services: what a route is, and the application made of all of them."""
 
-from harness.http.application import application, error_response, json_response
+from harness.http.application import application, caller, error_response, json_response, unauthenticated
+from harness.http.identity import Authenticator, Identity, OneToken, credential
 from harness.http.routing import AnyRoute, Call, RawRoute, Reply, Route
 
-__all__ = ["AnyRoute", "Call", "RawRoute", "Reply", "Route", "application", "error_response", "json_response"]
+__all__ = [
+    "AnyRoute",
+    "Authenticator",
+    "Call",
+    "Identity",
+    "OneToken",
+    "RawRoute",
+    "Reply",
+    "Route",
+    "application",
+    "caller",
+    "credential",
+    "error_response",
+    "json_response",
+    "unauthenticated",
+]

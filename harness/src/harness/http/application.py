@@ -1,10 +1,9 @@
 """From routes to one ASGI application: token, errors in the platform's envelope, 501 for what nobody answers."""
 
-import hmac
 import logging
-from base64 import b64decode
-from binascii import Error as Base64Error
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from starlette.applications import Starlette
@@ -13,20 +12,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
-from starlette.types import Lifespan
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from harness.errors import ApiError, NotEmulated
+from harness.http.identity import Authenticator, Identity
 from harness.http.routing import AnyRoute, Call, RawRoute, Reply, Route
 
 log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def application(routes: Sequence[AnyRoute], *, token: str, user: str, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """Return the application that answers `routes` for whoever brings `token`, as `user`."""
+def application(routes: Sequence[AnyRoute], *, callers: Authenticator, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """Return the application that answers `routes` for whoever `callers` knows."""
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-    table = [StarletteRoute(r.path, _endpoint(r, token, user), methods=_methods(r)) for r in routes]
-    table.append(StarletteRoute("/{path:path}", _guarded(_unknown, token), methods=methods))
+    table = [_starlette(r, _endpoint(r, callers)) for r in routes]
+    table.append(StarletteRoute("/{path:path}", _guarded(_unknown, callers), methods=methods))
     handlers = {HTTPException: _method_not_allowed, Exception: _failed}
     return Starlette(routes=table, exception_handlers=handlers, lifespan=lifespan)  # type: ignore[arg-type]  # Starlette's own alias is wider
 
@@ -36,21 +36,50 @@ def json_response(body: object, status: int = 200, headers: dict[str, str] | Non
     return Response(msgspec.json.encode(body), status, headers, "application/json")
 
 
+def unauthenticated() -> ApiError:
+    """Return the platform's 401 for a credential that is missing, unknown or has ended."""
+    return ApiError(401, "UNAUTHENTICATED", "Credential was not sent or was of an unsupported type")
+
+
 def error_response(error: ApiError) -> Response:
     """Return `error` in the platform's envelope."""
-    return json_response({"error_code": error.error_code, "message": error.message, **error.details}, error.status)
+    return json_response({"error_code": error.error_code, "message": error.message, **error.details}, error.status, error.headers)
 
 
-def _methods(route: AnyRoute) -> list[str]:
-    return list(route.methods) if isinstance(route, RawRoute) else [route.method]
+def _starlette(route: AnyRoute, endpoint: Endpoint) -> StarletteRoute:
+    if isinstance(route, Route):
+        return StarletteRoute(route.path, endpoint, methods=[route.method])
+    if route.closed:
+        return StarletteRoute(route.path, _Closed(route.methods, endpoint))
+    return StarletteRoute(route.path, endpoint, methods=list(route.methods))
 
 
-def _endpoint(route: AnyRoute, token: str, user: str) -> Endpoint:
-    plain = route.handler if isinstance(route, RawRoute) else _threaded(route, user)
-    return _answering_errors(plain) if route.public else _guarded(plain, token)
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """Takes every method there is, and refuses all but some (Starlette gives every method to what is no function)."""
+
+    methods: Sequence[str]
+    endpoint: Endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await (self.endpoint(request) if request.method in self.methods else self._refuse(request))
+        await response(scope, receive, send)
+
+    async def _refuse(self, request: Request) -> Response:
+        allowed = ", ".join(self.methods)
+        message = f"{request.method} is not allowed at {request.url.path}; allowed: {allowed}"
+        return error_response(ApiError(405, "METHOD_NOT_ALLOWED", message, headers={"Allow": allowed}))
 
 
-def _threaded(route: Route, user: str) -> Endpoint:
+def _endpoint(route: AnyRoute, callers: Authenticator) -> Endpoint:
+    plain = route.handler if isinstance(route, RawRoute) else _threaded(route)
+    if route.public:
+        return _answering_errors(plain)
+    return _guarded(plain, callers, restricted=isinstance(route, RawRoute) and route.restricted)
+
+
+def _threaded(route: Route) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         call = Call(
             method=request.method,
@@ -59,7 +88,7 @@ def _threaded(route: Route, user: str) -> Endpoint:
             query=dict(request.query_params),
             headers=dict(request.headers),
             body=await request.body(),
-            user=user,
+            user="" if route.public else caller(request).user,
         )
         return _render(await run_in_threadpool(route.handler, call))
 
@@ -74,25 +103,25 @@ def _render(answer: object) -> Response:
     return json_response(answer)
 
 
-def _guarded(endpoint: Endpoint, token: str) -> Endpoint:
+def caller(request: Request) -> Identity:
+    """Return who sent `request`, which a guarded route was given."""
+    identity = request.scope["identity"]
+    assert isinstance(identity, Identity)  # noqa: S101 - what `_guarded` put there
+    return identity
+
+
+def _guarded(endpoint: Endpoint, callers: Authenticator, *, restricted: bool = False) -> Endpoint:
     async def checked(request: Request) -> Response:
-        if not _authorized(request.headers.get("authorization", ""), token):
-            return error_response(ApiError(401, "UNAUTHENTICATED", "Credential was not sent or was of an unsupported type"))
+        identity = callers.authenticate(request.headers.get("authorization", ""))
+        if identity is None or identity.expires <= time.time():
+            return error_response(unauthenticated())
+        if identity.endpoint_id is not None and not restricted:
+            # Wording: observed with tokens that lack a scope; a token with authorization_details has no other scope than its endpoint.
+            return error_response(ApiError(403, "PERMISSION_DENIED", "Provided OAuth token does not have required scopes: all-apis"))
+        request.scope["identity"] = identity
         return await endpoint(request)
 
     return _answering_errors(checked)
-
-
-def _authorized(header: str, token: str) -> bool:
-    scheme, _, credential = header.partition(" ")
-    if scheme.lower() == "basic":  # the documentation's `curl -u token:$DATABRICKS_TOKEN`
-        try:
-            credential = b64decode(credential).decode().removeprefix("token:")
-        except (Base64Error, UnicodeDecodeError):
-            return False
-    elif scheme.lower() != "bearer":
-        return False
-    return hmac.compare_digest(credential.encode(), token.encode())
 
 
 def _answering_errors(endpoint: Endpoint) -> Endpoint:

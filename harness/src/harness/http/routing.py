@@ -78,13 +78,19 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RawRoute:
-    """`handler` is given the Starlette request itself (streaming bodies). `methods` may be several."""
+    """`handler` is given the Starlette request itself (streaming bodies). `methods` may be several.
+
+    `restricted` routes let in tokens that are good for one serving endpoint only; the handler checks for which. Where the platform has
+    no other methods at `path`, so that they are the caller's mistake and no gap of ours, the route is `closed`: they are answered 405.
+    """
 
     methods: tuple[str, ...]
     path: str
     handler: RawHandler
     doc: str
     public: bool = False
+    restricted: bool = False
+    closed: bool = False
 
 
 AnyRoute = Route | RawRoute

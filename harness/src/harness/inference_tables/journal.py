@@ -1,56 +1,52 @@
-"""Rows that a client has been promised, on disk until their table holds them.
+"""Calls whose answers may leave, on disk until their table holds them.
 
-A journal is a folder of segment files. Each record is one `os.write`: length and checksum, the bytes, a newline. Not synced: the page
-cache outlives a killed process, which is what it must survive. Records are numbered from 0; `committed` says how many the table holds.
+A journal is a folder of segment files. Each record is one `os.write`: a head (length, how many calls, checksum) and the bytes of a batch of
+calls. Not synced: the page cache outlives a killed process, which is what it must survive. Calls are numbered from 0; `committed` says how
+many the table holds.
 """
 
 import os
+import struct
 import threading
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 SEGMENT_BYTES = 8 << 20
-_HEAD = len(b"00000000 00000000 ")
-_SUFFIX = ".journal"
+TAKE_CALLS = 50_000
+TAKE_BYTES = 64 << 20
+_HEAD = struct.Struct("<III")
+_SUFFIX = ".calls"
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Records in order; `first` is the number of the first and `end` one more than the number of the last."""
+class Record(NamedTuple):
+    """A batch of calls: numbers `first` to `end`."""
 
     first: int
-    records: tuple[bytes, ...]
-
-    @property
-    def end(self) -> int:
-        """How many records there are up to and including this batch."""
-        return self.first + len(self.records)
+    end: int
+    body: bytes
 
 
 class Journal:
-    """Any thread appends; one thread takes and commits.
+    """The writing end; any thread appends.
 
-    `folder` may hold what an earlier process left: its torn last record (never acknowledged) is cut off, the rest is still to be taken.
+    `folder` may hold what an earlier process left: its torn last record (never acknowledged) is cut off, the rest is still to be read.
     """
 
     def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self._folder = folder
+        self.folder = folder
         self._segment_bytes = segment_bytes
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self._committed = self._read_mark()
-        self._end = max([self._committed, *(start + _cut(path) for start, path in self._segments())])
-        self._position: tuple[Path, int, int] | None = None  # segment, offset and number of the next record to take
-        self._descriptor = -1
-        self._size = 0
-        self._open_segment()
+        self._end = max([self._committed, *(start + _cut(path) for start, path in _segments(folder))])
+        self._descriptor, self._size = self._open_segment(self._end)
 
     @property
     def end(self) -> int:
-        """How many records were ever appended."""
+        """How many calls were ever appended."""
         return self._end
 
     @property
@@ -58,45 +54,28 @@ class Journal:
         """How many of them need no keeping any more."""
         return self._committed
 
-    def append(self, record: bytes) -> int:
-        """Put `record` on disk and return its number. An OSError (disk full) leaves the journal as it was."""
-        line = b"%08x %08x %s\n" % (len(record), zlib.crc32(record), record)
+    def append(self, body: bytes | bytearray, count: int) -> None:
+        """Have a record of `count` calls on disk when this returns. An OSError (disk full) leaves the journal as it was."""
+        head = _HEAD.pack(len(body), count, zlib.crc32(body, count))
         with self._lock:
             if self._size >= self._segment_bytes:
-                os.close(self._descriptor)
-                self._open_segment()
-            self._write(line)
-            self._end += 1
-            return self._end - 1
-
-    def take(self, limit: int, limit_bytes: int = 64 << 20) -> Batch:
-        """Return the oldest uncommitted records, at most `limit` of them and about `limit_bytes`; taking again returns them again."""
-        records: list[bytes] = []
-        size = 0
-        with self._lock:
-            missing = min(limit, self._end - self._committed)
-        for record in self._from(self._committed):
-            if len(records) >= missing or size >= limit_bytes:
-                break
-            records.append(record)
-            size += len(record)
-        return Batch(self._committed, tuple(records))
+                self._roll(self._end)
+            self._write(head, body)
+            self._end += count
 
     def commit(self, end: int) -> None:
-        """Forget the records before number `end`: the table holds them."""
-        mark = self._folder / "committed.new"
+        """Forget the calls before number `end`: the table holds them. One thread commits."""
+        mark = self.folder / "committed.new"
         mark.write_text(str(end))
-        mark.replace(self._folder / "committed")
+        mark.replace(self.folder / "committed")
         with self._lock:
             self._committed = max(self._committed, end)
             if end > self._end:  # a table that knows more than a lost journal: numbers go on from there
+                self._roll(end)
                 self._end = end
-                os.close(self._descriptor)
-                self._open_segment()
-            segments = self._segments()
-            for (_, path), (following, _) in pairwise(segments):
-                if following <= self._committed:
-                    path.unlink()
+        for (_, path), (following, _) in pairwise(_segments(self.folder)):  # without the lock: removing takes milliseconds
+            if following <= self._committed:
+                path.unlink()
 
     def close(self) -> None:
         """Close the file; twice without harm."""
@@ -105,68 +84,91 @@ class Journal:
                 os.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, line: bytes) -> None:
-        done = 0
+    def _write(self, head: bytes, body: bytes | bytearray) -> None:
+        size = len(head) + len(body)
         try:
-            while done < len(line):
-                done += os.write(self._descriptor, line[done:])
+            done = os.writev(self._descriptor, (head, body))
+            while done < size:
+                done += os.write(self._descriptor, (head + body)[done:])
         except OSError:
             os.ftruncate(self._descriptor, self._size)
             raise
-        self._size += len(line)
+        self._size += size
 
-    def _open_segment(self) -> None:
-        path = self._folder / f"{self._end:020d}{_SUFFIX}"
-        self._descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._size = os.fstat(self._descriptor).st_size
+    def _roll(self, start: int) -> None:
+        descriptor, size = self._open_segment(start)  # before the other is closed: it may fail
+        os.close(self._descriptor)
+        self._descriptor, self._size = descriptor, size
 
-    def _from(self, number: int) -> Iterator[bytes]:
-        """Yield the records from `number` on, remembering where each one starts."""
-        segments = self._segments()
-        starts = [start for start, _ in segments]
-        position = self._position
-        for index, (start, path) in enumerate(segments):
-            if index + 1 < len(segments) and starts[index + 1] <= number:
-                continue
-            offset, at = 0, start
-            if position is not None and position[0] == path and position[2] <= number:
-                _, offset, at = position
-            for record, ending in _records(path, offset):
-                if at >= number:
-                    yield record
-                at += 1
-                if at <= self._committed:
-                    self._position = (path, ending, at)
+    def _open_segment(self, start: int) -> tuple[int, int]:
+        path = self.folder / f"{start:020d}{_SUFFIX}"
+        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        return descriptor, os.fstat(descriptor).st_size
 
     def _read_mark(self) -> int:
-        mark = self._folder / "committed"
+        mark = self.folder / "committed"
         return int(mark.read_text()) if mark.exists() else 0
 
-    def _segments(self) -> list[tuple[int, Path]]:
-        return sorted((int(path.stem), path) for path in self._folder.glob(f"*{_SUFFIX}"))
+
+class Reader:
+    """The reading end, in whatever process. Reading on where it stopped is cheap, reading again is possible."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._at: tuple[Path, int, int] | None = None  # segment, offset and number of the record after the last one taken
+
+    def take(self, start: int, end: int, *, calls: int = TAKE_CALLS, size: int = TAKE_BYTES) -> Iterator[Record]:
+        """Yield the records with the calls `start` to `end`, in order, until there are `calls` of them or `size` bytes.
+
+        What is beyond `end` may still be taken back by the writing end. The first record may begin before `start`.
+        """
+        taken = 0
+        for record, path, after in self._records(start):
+            if record.end > end or taken >= calls or size <= 0:
+                return
+            if record.end > start:
+                taken += record.end - record.first
+                size -= len(record.body)
+                self._at = (path, after, record.end)
+                yield record
+
+    def _records(self, start: int) -> Iterator[tuple[Record, Path, int]]:
+        segments = _segments(self._folder)
+        for index, (first, path) in enumerate(segments):
+            if index + 1 < len(segments) and segments[index + 1][0] <= start:
+                continue
+            offset, number = 0, first
+            if self._at is not None and self._at[0] == path and self._at[2] <= start:
+                _, offset, number = self._at
+            for count, body, after in _whole(path, offset):
+                yield Record(number, number + count, body), path, after
+                number += count
 
 
-def _records(path: Path, offset: int) -> Iterator[tuple[bytes, int]]:
-    """Yield each whole record from `offset` on, with the offset after it; stop at the first that is not whole."""
+def _segments(folder: Path) -> list[tuple[int, Path]]:
+    return sorted((int(path.stem), path) for path in folder.glob(f"*{_SUFFIX}"))
+
+
+def _whole(path: Path, offset: int) -> Iterator[tuple[int, bytes, int]]:
+    """Yield count and bytes of each whole record from `offset` on, with the offset after it; stop at the first that is not whole."""
     with path.open("rb") as stream:
         stream.seek(offset)
-        while len(head := stream.read(_HEAD)) == _HEAD:
-            try:
-                length, checksum = (int(part, 16) for part in head.split())
-            except ValueError:
-                return
-            record = stream.read(length)
-            if stream.read(1) != b"\n" or zlib.crc32(record) != checksum:
-                return
-            offset += _HEAD + length + 1
-            yield record, offset
+        data = stream.read()
+    at = 0
+    while at + _HEAD.size <= len(data):
+        length, count, checksum = _HEAD.unpack_from(data, at)
+        body = data[at + _HEAD.size : at + _HEAD.size + length]
+        if not count or len(body) < length or zlib.crc32(body, count) != checksum:
+            return
+        at += _HEAD.size + length
+        yield count, body, offset + at
 
 
 def _cut(path: Path) -> int:
-    """Cut off what follows the last whole record of `path` and return how many records it holds."""
-    count, whole = 0, 0
-    for _, ending in _records(path, 0):
-        count, whole = count + 1, ending
+    """Cut off what follows the last whole record of `path` and return how many calls it holds."""
+    calls, whole = 0, 0
+    for count, _, after in _whole(path, 0):
+        calls, whole = calls + count, after
     if path.stat().st_size > whole:
         os.truncate(path, whole)
-    return count
+    return calls

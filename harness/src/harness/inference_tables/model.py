@@ -1,32 +1,64 @@
-"""The row of a payload table: the platform's twelve columns, and the rules that fill them."""
+"""What a payload table is about: calls, logs of endpoints, and rules for single values."""
 
-import datetime as dt
-from dataclasses import dataclass
+import json
+from typing import Protocol
 
 import msgspec
 
 # Payloads over 1 MiB are not logged: docs.databricks.com, AI Gateway inference tables, limitations
 MAX_PAYLOAD_BYTES = 1 << 20
+CLIENT_REQUEST_ID = b'"client_request_id"'
 REQUEST_TOO_LARGE = "MAX_REQUEST_SIZE_EXCEEDED"
 RESPONSE_TOO_LARGE = "MAX_RESPONSE_SIZE_EXCEEDED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayloadRow:
-    """One HTTP request to a served model, in the order of the table's columns."""
+class Call(Protocol):
+    """One answered call to a served model."""
 
-    databricks_request_id: str
-    request_date: dt.date
-    client_request_id: str | None
-    request_time: dt.datetime
-    status_code: int
-    sampling_fraction: float
-    execution_duration_ms: int
-    request: str | None
-    response: str | None
-    logging_error_codes: tuple[str, ...]
-    served_entity_id: str
-    requester: str
+    @property
+    def databricks_request_id(self) -> str:
+        """The platform's id of the call."""
+        ...
+
+    @property
+    def received_ns(self) -> int:
+        """When it came, in nanoseconds since 1970."""
+        ...
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status of the answer."""
+        ...
+
+    @property
+    def microseconds(self) -> int:
+        """How long the model took."""
+        ...
+
+    @property
+    def request(self) -> bytes:
+        """The body as it came."""
+        ...
+
+    @property
+    def response(self) -> bytes:
+        """The body of the answer."""
+        ...
+
+    @property
+    def served_entity_id(self) -> str:
+        """Which served entity answered."""
+        ...
+
+    @property
+    def requester(self) -> str | None:
+        """Who called; None on a route-optimized endpoint."""
+        ...
+
+    @property
+    def client_request_id(self) -> str | None:
+        """The client's own id from a header; one in the body is still in `request`."""
+        ...
 
 
 class InferenceLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +68,7 @@ class InferenceLog(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_id: str
     table: str
     enabled: bool = True
+    sampling_fraction: float = 1.0
 
     @property
     def application(self) -> str:
@@ -47,44 +80,27 @@ class _ClientRequestId(msgspec.Struct):
     client_request_id: str | None = None
 
 
-def payload_row(
-    *,
-    databricks_request_id: str,
-    received: dt.datetime,
-    status_code: int,
-    execution_duration_ms: int,
-    request: bytes,
-    response: bytes,
-    served_entity_id: str,
-    requester: str,
-) -> PayloadRow:
-    """Return the row of one call: texts as they were on the wire, or NULL and a code when they are too large."""
-    request_time = received.astimezone(dt.UTC)
-    sizes = ((request, REQUEST_TOO_LARGE), (response, RESPONSE_TOO_LARGE))
-    return PayloadRow(
-        databricks_request_id=databricks_request_id,
-        request_date=request_time.date(),
-        client_request_id=client_request_id(request),
-        request_time=request_time.replace(microsecond=request_time.microsecond // 1000 * 1000),  # milliseconds, as seen in real tables
-        status_code=status_code,
-        sampling_fraction=1.0,
-        execution_duration_ms=execution_duration_ms,
-        request=_text(request),
-        response=_text(response),
-        logging_error_codes=tuple(code for payload, code in sizes if len(payload) > MAX_PAYLOAD_BYTES),
-        served_entity_id=served_entity_id,
-        requester=requester,
-    )
-
-
 def client_request_id(body: bytes) -> str | None:
-    """Return the `client_request_id` at the top level of a JSON body, if it has one that is a text."""
-    if b'"client_request_id"' not in body:  # cheaper than reading every body as JSON
+    """Return the `client_request_id` at the top level of a JSON body, if it has one that is a text.
+
+    Assumption: one that is not a text (a number, say) counts as none.
+    """
+    if CLIENT_REQUEST_ID not in body:  # cheaper than reading every body as JSON
         return None
     try:
         return msgspec.json.decode(body, type=_ClientRequestId).client_request_id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _as_python_reads_it(body)
+
+
+def _as_python_reads_it(body: bytes) -> str | None:
+    """Return the id from a body that only Python's JSON allows (NaN), which model servers read."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
         return None
+    found = document.get("client_request_id") if isinstance(document, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def table_name(catalog: str, schema: str, prefix: str) -> str:
@@ -92,8 +108,9 @@ def table_name(catalog: str, schema: str, prefix: str) -> str:
     return f"{catalog}.{schema}.{prefix}_payload"
 
 
-def _text(payload: bytes) -> str | None:
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        return None
-    # Assumption: a body that is not UTF-8 is logged with U+FFFD where it is not; a Delta STRING cannot hold other bytes.
+def text(payload: bytes) -> str:
+    """Return a payload as the table holds it.
+
+    Assumption: a body that is not UTF-8 is logged with U+FFFD where it is not; a Delta STRING cannot hold other bytes.
+    """
     return payload.decode(errors="replace")

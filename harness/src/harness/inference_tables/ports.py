@@ -1,11 +1,14 @@
 """What inference tables need from others."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from harness.inference_tables.model import PayloadRow
+import msgspec
+import pyarrow as pa
+
 from harness.names import FullName
+
+FOREVER = 2**63 - 1  # nanoseconds since 1970: no call has to wait
 
 
 class TableFolders(Protocol):
@@ -17,7 +20,7 @@ class TableFolders(Protocol):
 
 
 class PayloadTable(Protocol):
-    """A table that rows of one log are appended to, exactly once."""
+    """A table that calls of one log are appended to, exactly once."""
 
     def exists(self) -> bool:
         """Return whether there is a table of that name, ours or not."""
@@ -27,10 +30,50 @@ class PayloadTable(Protocol):
         """Make the table, empty; it must not exist."""
         ...
 
-    def rows_held(self) -> int | None:
-        """Return how many rows of the log the table holds; None when there is no table, or one that this log did not make."""
+    def calls_held(self) -> int | None:
+        """Return how many calls of the log the table holds; None when there is no table, or one that this log did not make."""
         ...
 
-    def append(self, rows: Sequence[PayloadRow], rows_held: int) -> None:
-        """Add `rows` and the knowledge that `rows_held` are now held, both or neither."""
+    def append(self, rows: pa.Table, calls_held: int) -> None:
+        """Add `rows` and the knowledge that `calls_held` are now held, both or neither."""
+        ...
+
+    def tidy(self) -> None:
+        """Do what keeps a table of many appends fast."""
+        ...
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit that is wanted: from the journal in a folder to the table in another."""
+
+    journal: str
+    committed: int
+    """How many calls the journal knows to be in the table; the table may know more."""
+    end: int
+    """How many calls were acknowledged."""
+    until_ns: int
+    """Calls received after this moment wait."""
+    folder: str
+    table: str
+    application: str
+    urgent: bool = False
+    """Whether somebody waits for it."""
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What became of an order: the table holds so many calls of the log, or why it refuses more."""
+
+    held: int
+    failure: str | None = None
+
+
+class Mover(Protocol):
+    """Who carries out orders, one after the other."""
+
+    def move(self, order: Order) -> Moved:
+        """Commit once what is wanted and due, if anything is."""
+        ...
+
+    def close(self) -> None:
+        """End what was started for moving. Twice without harm; a later order starts it again."""
         ...

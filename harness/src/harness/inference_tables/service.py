@@ -4,35 +4,43 @@ import datetime as dt
 import logging
 import shutil
 import threading
+from collections.abc import Sequence
 
-import pyarrow as pa
-from deltalake.exceptions import DeltaError
+from msgspec.structs import replace
 
 from harness.clock import Clock
 from harness.config import Layout
 from harness.errors import ApiError
 from harness.ids import Ids
+from harness.inference_tables.delivery import Delivery
 from harness.inference_tables.delta_table import DeltaPayloadTable
-from harness.inference_tables.journal import Journal
-from harness.inference_tables.model import InferenceLog, payload_row, table_name
-from harness.inference_tables.ports import TableFolders
-from harness.inference_tables.writer import BATCH_ROWS, LogWriter, TableBlockedError
+from harness.inference_tables.journal import TAKE_CALLS, Journal
+from harness.inference_tables.model import Call, InferenceLog, table_name
+from harness.inference_tables.moving import REFUSALS, HereMover
+from harness.inference_tables.ports import FOREVER, Mover, TableFolders
+from harness.inference_tables.records import Terms
+from harness.inference_tables.writer import LogWriter
 from harness.names import FullName
 from harness.state import Documents, Store
 
 log = logging.getLogger(__name__)
-COMMIT_SECONDS = 0.5  # rows of one commit: those of half a second, or a full batch
+QUIET_SECONDS = 0.3  # when no call came for so long, rows are committed
+HOLD_SECONDS = 10.0  # while calls keep coming, or so many that they fill a batch, they wait at most this long: few commits are cheap ones
 RETRY_SECONDS = 0.5
-REFUSALS = (TableBlockedError, ApiError, DeltaError, pa.ArrowException, OSError)  # why a table can refuse rows; they stay in the journal
+URGENT_CALLS = 1_000_000  # so many waiting are no longer held back for serving's sake
 
 
 class InferenceTables:
     """Keeps one log per endpoint that has its inference table enabled.
 
-    `delay_seconds` is how long a row waits before its table shows it (the platform: minutes, up to an hour); `flush` does not wait for it.
+    `mover` is who writes the tables: in this process, or in one of its own, which is what does not slow serving down (`MoverProcess`).
+    `databricks_output` has logged answers end with `"databricks_output": {"trace": null, "databricks_request_id": …}`.
 
     Assumption: the table is created by the first logged call ("after the first request", as the tutorial of the documentation says);
     `create_when_enabled` makes it when logging is enabled (the same page's other sentence).
+
+    Assumption: the logged response is the HTTP answer and has no `databricks_output`; tables on the platform have been seen with it, that a
+    plain custom model's HTTP answer has it is not proven, and every reader of the table accepts both.
     """
 
     def __init__(
@@ -43,16 +51,19 @@ class InferenceTables:
         store: Store,
         layout: Layout,
         tables: TableFolders,
-        delay_seconds: float = 0.0,
+        mover: Mover | None = None,
         create_when_enabled: bool = False,
+        databricks_output: bool = False,
     ) -> None:
         self._clock = clock
         self._ids = ids
         self._logs = Documents(store, "inference_log", InferenceLog)
         self._folder = layout.journal
         self._tables = tables
-        self._delay = dt.timedelta(seconds=delay_seconds)
+        self._mover = mover or HereMover()
         self._create_when_enabled = create_when_enabled
+        self._databricks_output = databricks_output
+        self._delivery = Delivery()
         self._changed = threading.Condition()
         self._writers: dict[str, LogWriter] = {}  # by log id: whatever has a journal
         self._current: dict[str, LogWriter] = {}  # by endpoint id: what is enabled
@@ -69,75 +80,75 @@ class InferenceTables:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is due and stop; what cannot be written stays in the journals. Twice without harm."""
+        """Write what is there and stop; what cannot be written stays in the journals. Twice without harm."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        self._mover.close()
         for writer in self._writers.values():
             writer.journal.close()
 
-    def enable(self, endpoint_id: str, *, catalog: str, schema: str, prefix: str) -> str:
-        """Log the endpoint's calls from now on, and return the table's name. Enabling the same again changes nothing.
+    def enable(self, endpoint_id: str, *, catalog: str, schema: str, prefix: str, sampling_fraction: float = 1.0) -> str:
+        """Log the endpoint's calls, or a sample of them, from now on, and return the table's name.
+
+        Enabling the same again changes nothing but the sample. Which calls a sample takes depends on their ids alone.
 
         Assumption: a table of that name which this log did not make is refused with 400 (that it blocks is documented, the wording is not).
         """
+        if not 0 <= sampling_fraction <= 1:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"sampling_fraction is {sampling_fraction:g}; expected a number from 0 to 1")
         table = FullName.parse(table_name(catalog, schema, prefix))
         with self._logs.transaction():
-            current = self._current.get(endpoint_id)
-            if current is not None and current.log.table == str(table):
-                return str(table)
-            if DeltaPayloadTable(self._tables, table, "").exists():
-                message = f"Cannot enable the inference table: '{table}' already exists; drop or rename it, or choose another prefix"
-                raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
-            self.disable(endpoint_id)
-            inference_log = InferenceLog(log_id=self._ids.hex32(), endpoint_id=endpoint_id, table=str(table))
-            self._logs.put(inference_log.log_id, inference_log)
-            writer = self._open(inference_log)
+            writer = self._current.get(endpoint_id)
+            if writer is None or writer.log.table != str(table):
+                writer = self._unfinished(endpoint_id, table)
+                self.disable(endpoint_id)
+            if writer is None:
+                inference_log = InferenceLog(log_id=self._ids.hex32(), endpoint_id=endpoint_id, table=str(table))
+                writer = self._open(inference_log)
+            self._change(writer, replace(writer.log, enabled=True, sampling_fraction=sampling_fraction))
         if self._create_when_enabled:
             writer.create_table()
         return str(table)
 
     def disable(self, endpoint_id: str) -> None:
         """Log nothing more for the endpoint; rows acknowledged before still reach their table."""
-        with self._logs.transaction(), self._changed:
-            writer = self._current.pop(endpoint_id, None)
+        with self._logs.transaction():
+            writer = self._current.get(endpoint_id)
             if writer is not None:
-                ended = InferenceLog(log_id=writer.log.log_id, endpoint_id=endpoint_id, table=writer.log.table, enabled=False)
-                self._logs.put(ended.log_id, ended)
-                writer.log = ended
+                self._change(writer, replace(writer.log, enabled=False))
 
-    def append(
-        self,
-        endpoint_id: str,
-        *,
-        databricks_request_id: str,
-        received: dt.datetime,
-        status_code: int,
-        execution_duration_ms: int,
-        request: bytes,
-        response: bytes,
-        served_entity_id: str,
-        requester: str,
-    ) -> None:
-        """Have the call on disk when this returns, if the endpoint's calls are logged. OSError when the disk refuses it."""
+    @property
+    def delivery(self) -> Delivery:
+        """How rows reach their tables now."""
+        return self._delivery
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Deliver as asked from now on."""
+        with self._changed:
+            self._delivery = delivery
+            for writer in self._writers.values():
+                writer.agree(self._terms(writer.log))
+            self._changed.notify_all()
+
+    def append(self, endpoint_id: str, calls: Sequence[Call]) -> None:
+        """Have the calls on disk when this returns, if the endpoint's calls are logged. OSError when the disk refuses them.
+
+        One write, and about a microsecond a call, when `calls` are a batch of eight or more.
+        """
         writer = self._current.get(endpoint_id)
         if writer is None:
             return
-        row = payload_row(
-            databricks_request_id=databricks_request_id,
-            received=received,
-            status_code=status_code,
-            execution_duration_ms=execution_duration_ms,
-            request=request,
-            response=response,
-            served_entity_id=served_entity_id,
-            requester=requester,
-        )
-        writer.append(row)
-        if self._idle or writer.waiting >= BATCH_ROWS:  # else the thread is awake and waits for more
+        try:
+            writer.append(calls)
+        except OSError:
+            if writer.log.enabled:
+                raise
+            return  # disabled since, and its journal is closed
+        if self._idle:  # else the thread is awake and looks again soon
             with self._changed:
                 self._changed.notify_all()
 
@@ -153,61 +164,101 @@ class InferenceTables:
             late = [f"{w.log.table}: {w.failure or 'still writing'}" for w, end in wanted.items() if w.journal.committed < end]
             raise ApiError(504, "DEADLINE_EXCEEDED", f"not everything is in its inference table after {seconds:g} s: {'; '.join(late)}")
 
+    def _unfinished(self, endpoint_id: str, table: FullName) -> LogWriter | None:
+        """Return the endpoint's own disabled log into `table`, if it has not made the table yet; 400 when the name is taken."""
+        with self._changed:
+            logs = [writer for writer in self._writers.values() if writer.log.table == str(table)]
+        if DeltaPayloadTable(self._tables.table_folder(table), "").exists() or any(w.log.endpoint_id != endpoint_id for w in logs):
+            message = f"Cannot enable the inference table: '{table}' already exists; drop or rename it, or choose another prefix"
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
+        return logs[0] if logs else None
+
     def _open(self, inference_log: InferenceLog) -> LogWriter:
-        table = DeltaPayloadTable(self._tables, FullName.parse(inference_log.table), inference_log.application)
-        writer = LogWriter(inference_log, Journal(self._folder / inference_log.log_id), table)
+        writer = LogWriter(inference_log, Journal(self._folder / inference_log.log_id), self._tables, self._mover)
         try:
-            writer.catch_up()
-        except REFUSALS as error:
+            folder = self._tables.table_folder(FullName.parse(inference_log.table))
+            writer.catch_up(DeltaPayloadTable(folder, inference_log.application))
+        except (*REFUSALS, ApiError) as error:
             writer.failure = str(error)
             log.warning("%s cannot be read: %s", inference_log.table, error)
+        self._change(writer, inference_log)
+        return writer
+
+    def _change(self, writer: LogWriter, inference_log: InferenceLog) -> None:
+        self._logs.put(inference_log.log_id, inference_log)
         with self._changed:
+            writer.log = inference_log
+            writer.agree(self._terms(inference_log))
             self._writers[inference_log.log_id] = writer
             if inference_log.enabled:
                 self._current[inference_log.endpoint_id] = writer
-        return writer
+            elif self._current.get(inference_log.endpoint_id) is writer:
+                del self._current[inference_log.endpoint_id]
+
+    def _terms(self, inference_log: InferenceLog) -> Terms:
+        delivery = self._delivery
+        return Terms(
+            sampling_fraction=inference_log.sampling_fraction,
+            duplicate_fraction=delivery.duplicate_fraction,
+            lost_fraction=delivery.lost_fraction,
+            seed=delivery.seed,
+            databricks_output=self._databricks_output,
+        )
 
     def _run(self) -> None:
         while not self._closing:
             with self._changed:
                 self._idle = True  # before looking: whoever appends after the look sees it
-                if not any(writer.pending for writer in self._writers.values()):
+                if not any(writer.waiting for writer in self._writers.values()):
                     self._changed.wait(RETRY_SECONDS)
                 self._idle = False
-                self._changed.wait_for(self._worth_a_commit, COMMIT_SECONDS)
+                self._hold_back()
             if not self._write_all():
                 with self._changed:
                     self._changed.wait(RETRY_SECONDS)
         self._write_all()
 
-    def _worth_a_commit(self) -> bool:
-        full = any(writer.waiting >= BATCH_ROWS for writer in self._writers.values())
-        return full or self._closing or bool(self._flushing)
+    def _hold_back(self) -> None:
+        """Wait for more while calls pour in: large commits cost less, and serving needs the processor more than the tables do."""
+        ends = -1
+        for _ in range(int(HOLD_SECONDS / QUIET_SECONDS)):
+            writers = self._writers.values()
+            seen, ends = ends, sum(writer.journal.end for writer in writers)
+            if self._closing or self._flushing or ends == seen or any(writer.waiting >= TAKE_CALLS for writer in writers):
+                return
+            self._changed.wait(QUIET_SECONDS)
 
     def _write_all(self) -> bool:
         """Write what is due and return whether no table refused."""
-        until = dt.datetime.max.replace(tzinfo=dt.UTC) if self._flushing or self._closing else self._clock.now() - self._delay
         for writer in list(self._writers.values()):
-            self._write(writer, until)
-            with self._changed:
-                self._changed.notify_all()
+            self._write(writer)
         return all(writer.failure is None for writer in self._writers.values())
 
-    def _write(self, writer: LogWriter, until: dt.datetime) -> None:
-        try:
-            while writer.write(until):
-                pass
-            writer.failure = None
-        except REFUSALS as error:
-            if writer.failure != str(error):  # once, not every half second
-                log.exception("rows of %s wait in the journal", writer.log.table, extra={"log_id": writer.log.log_id})
-            writer.failure = str(error)
-            return
-        if not writer.log.enabled and not writer.pending:
+    def _write(self, writer: LogWriter) -> None:
+        failed_before = writer.failure
+        more = True
+        while more:
+            awaited = self._closing or bool(self._flushing)
+            moved = writer.write(self._until(), urgent=awaited or writer.waiting >= URGENT_CALLS)
+            with self._changed:
+                self._changed.notify_all()
+            more = moved and (awaited or writer.waiting >= TAKE_CALLS)
+        if writer.failure is not None and writer.failure != failed_before:  # once, not every half second
+            log.error("rows of %s wait in the journal: %s", writer.log.table, writer.failure, extra={"log_id": writer.log.log_id})
+        if not writer.log.enabled and not writer.waiting:
             self._retire(writer)
+
+    def _until(self) -> int:
+        """Return up to when received calls are due, in nanoseconds since 1970."""
+        delay = self._delivery.delay_seconds
+        if self._flushing or self._closing or not delay:
+            return FOREVER
+        return int((self._clock.now() - dt.timedelta(seconds=delay)).timestamp() * 1_000_000) * 1000
 
     def _retire(self, writer: LogWriter) -> None:
         with self._changed:
+            if writer.log.enabled:  # again, meanwhile
+                return
             self._writers.pop(writer.log.log_id, None)
         writer.journal.close()
         self._logs.delete(writer.log.log_id)

@@ -1,84 +1,80 @@
-"""One log's way from its journal into its table."""
+"""One log's way from its endpoint into its table."""
 
-import datetime as dt
-import logging
+from collections.abc import Sequence
 
-import msgspec
-
+from harness.errors import ApiError
 from harness.inference_tables.journal import Journal
-from harness.inference_tables.model import InferenceLog, PayloadRow
-from harness.inference_tables.ports import PayloadTable
-
-log = logging.getLogger(__name__)
-BATCH_ROWS = 1000
-
-
-class TableBlockedError(Exception):
-    """The table cannot take rows: somebody else made it, or altered or broke it. The rows stay in the journal."""
+from harness.inference_tables.model import Call, InferenceLog
+from harness.inference_tables.ports import FOREVER, Moved, Mover, Order, PayloadTable, TableFolders
+from harness.inference_tables.records import Terms, drawn, record
+from harness.names import FullName
 
 
 class LogWriter:
-    """Appends rows durably from any thread; `write` (one thread) moves them into the table, exactly once."""
+    """Notes calls durably from any thread; `write` (one thread) has them moved into the table, exactly once."""
 
-    def __init__(self, inference_log: InferenceLog, journal: Journal, table: PayloadTable) -> None:
-        self.log = inference_log
+    def __init__(self, log: InferenceLog, journal: Journal, tables: TableFolders, mover: Mover) -> None:
+        self.log = log
         self.journal = journal
-        self._table = table
-        self._decoder = msgspec.json.Decoder(PayloadRow)
         self.failure: str | None = None
+        self._tables = tables
+        self._mover = mover
+        self.agree(Terms())
 
-    def append(self, row: PayloadRow) -> None:
-        """Put `row` on disk; it will be in the table."""
-        self.journal.append(msgspec.json.encode(row))
+    def agree(self, terms: Terms) -> None:
+        """Note calls under these terms from now on."""
+        self._sampling_fraction = terms.sampling_fraction
+        self._packed = terms.packed()
 
-    @property
-    def pending(self) -> bool:
-        """Whether rows wait for their table."""
-        return self.waiting > 0
+    def append(self, calls: Sequence[Call]) -> None:
+        """Have those of `calls` that the sample takes on disk when this returns."""
+        fraction = self._sampling_fraction
+        if fraction < 1:
+            calls = [call for call in calls if drawn(fraction, call.databricks_request_id)]
+        if calls:
+            self.journal.append(record(self._packed, calls), len(calls))
 
     @property
     def waiting(self) -> int:
-        """How many rows wait for their table."""
+        """How many calls wait for their table."""
         return self.journal.end - self.journal.committed
 
-    def catch_up(self) -> None:
-        """Believe the table where it holds more than the journal knows: an earlier process died between the two."""
-        held = self._table.rows_held()
+    def catch_up(self, table: PayloadTable) -> None:
+        """Believe `table` where it holds more than the journal knows: new calls have the numbers after those."""
+        held = table.calls_held()
         if held is not None and held > self.journal.committed:
             self.journal.commit(held)
 
-    def write(self, until: dt.datetime) -> bool:
-        """Commit one batch of rows received before `until`; return whether there was one.
-
-        A crash between the table's commit and the journal's mark is healed by the count that the table keeps.
-        """
-        if not self.pending:
+    def write(self, until_ns: int, *, urgent: bool = False) -> bool:
+        """Have one batch of calls received before `until_ns` committed; return whether there was one, `failure` says why not."""
+        if not self.waiting:
+            self.failure = None
             return False
-        held = self._rows_held()
-        if held > self.journal.committed:
-            self.journal.commit(held)
-        batch = self.journal.take(BATCH_ROWS)
-        rows = [self._decoder.decode(record) for record in batch.records]
-        due = next((index for index, row in enumerate(rows) if row.request_time > until), len(rows))
-        if due == 0:
-            return False
-        self._table.append(rows[:due], batch.first + due)
-        self.journal.commit(batch.first + due)
-        return True
+        before = self.journal.committed
+        moved = self._move(until_ns, self.journal.end, urgent=urgent)
+        self.failure = moved.failure
+        if moved.held > before:
+            self.journal.commit(moved.held)
+        return moved.held > before and moved.failure is None
 
     def create_table(self) -> None:
         """Make the table now, unless it is there."""
-        self._rows_held()
+        self.failure = self._move(FOREVER, self.journal.committed, urgent=True).failure
 
-    def _rows_held(self) -> int:
-        held = self._table.rows_held()
-        if held is not None:
-            return held
-        if self._table.exists():
-            message = f"{self.log.table} exists and was not made by this endpoint's inference log; drop or rename it, rows wait until then"
-            raise TableBlockedError(message)
-        if self.journal.committed:
-            # Assumption: the platform calls a dropped payload table corrupted and stops; here it is made again, with the rows to come.
-            log.warning("%s was dropped after %d rows; it is created again", self.log.table, self.journal.committed)
-        self._table.create()
-        return 0
+    def _move(self, until_ns: int, end: int, *, urgent: bool) -> Moved:
+        journal = self.journal
+        try:
+            folder = self._tables.table_folder(FullName.parse(self.log.table))
+        except ApiError as error:  # its schema is gone
+            return Moved(journal.committed, error.message)
+        order = Order(
+            journal=str(journal.folder),
+            committed=journal.committed,
+            end=end,
+            until_ns=until_ns,
+            folder=str(folder),
+            table=self.log.table,
+            application=self.log.application,
+            urgent=urgent,
+        )
+        return self._mover.move(order)

@@ -1,10 +1,13 @@
 """Serving endpoints as data: what clients send, and what the harness remembers."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
-ConfigUpdate = Literal["NOT_UPDATING", "IN_PROGRESS", "UPDATE_FAILED"]
+from harness.serving.telemetry import Telemetry, TelemetryInput
+
+ConfigUpdate = Literal["NOT_UPDATING", "IN_PROGRESS", "UPDATE_FAILED", "UPDATE_CANCELED"]
 Deployment = Literal["DEPLOYMENT_CREATING", "DEPLOYMENT_RECOVERING", "DEPLOYMENT_READY", "DEPLOYMENT_FAILED", "DEPLOYMENT_ABORTED"]
 
 
@@ -20,6 +23,25 @@ class TagsPatch(msgspec.Struct, frozen=True):
 
     add_tags: list[Tag] = []
     delete_tags: list[str] = []
+
+
+class EmailNotifications(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who is told of an update's end. Remembered and shown; the harness sends no mail."""
+
+    on_update_failure: list[str] = []
+    on_update_success: list[str] = []
+
+
+class NotificationsPatch(msgspec.Struct, frozen=True):
+    """PATCH …/notifications."""
+
+    email_notifications: EmailNotifications | None = None
+
+
+class AutoCapture(msgspec.Struct, frozen=True):
+    """The inference tables of before 2026-02-20, which cannot be enabled any more."""
+
+    enabled: bool | None = None
 
 
 class EntityInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +86,13 @@ class ConfigInput(msgspec.Struct, frozen=True, kw_only=True):
     served_entities: list[EntityInput] = []
     served_models: list[EntityInput] = []
     traffic_config: TrafficInput | None = None
-    auto_capture_config: object = None
+    auto_capture_config: AutoCapture | None = None
+
+
+class ThroughputUpdate(msgspec.Struct, frozen=True):
+    """PUT …/pt/{name}/config."""
+
+    config: ConfigInput
 
 
 class InferenceTableConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,6 +110,16 @@ class UsageTracking(msgspec.Struct, frozen=True, omit_defaults=True):
     enabled: bool | None = None
 
 
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many calls (or tokens) `key` may make in a period; `principal` names one user, group or service principal."""
+
+    renewal_period: Literal["minute"]
+    calls: int | None = None
+    key: Literal["endpoint", "user", "user_group", "service_principal"] | None = None
+    principal: str | None = None
+    tokens: int | None = None
+
+
 class Gateway(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """AI Gateway of an endpoint, as sent and as remembered."""
 
@@ -89,7 +127,13 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage_tracking_config: UsageTracking | None = None
     fallback_config: object = None
     guardrails: object = None
-    rate_limits: list[object] = []
+    rate_limits: list[RateLimit] = []
+
+
+class PutRateLimits(msgspec.Struct, frozen=True):
+    """PUT …/rate-limits, and its answer."""
+
+    rate_limits: list[RateLimit] = []
 
 
 class CreateEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +145,9 @@ class CreateEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[Tag] = []
     description: str = ""
     route_optimized: bool = False
-    rate_limits: list[object] = []
-    telemetry_config: object = None
+    rate_limits: list[RateLimit] = []
+    email_notifications: EmailNotifications | None = None
+    telemetry_config: TelemetryInput | None = None
 
 
 class ServedEntity(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,10 +206,22 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     creation_timestamp: int
     last_updated_timestamp: int
     description: str = ""
+    route_optimized: bool = False
     tags: tuple[Tag, ...] = ()
     ai_gateway: Gateway | None = None
     config: Config | None = None
     pending: Config | None = None
     config_update: ConfigUpdate = "NOT_UPDATING"
+    stopped: bool = False
     last_version: int = 0
     outcome: dict[str, EntityState] = {}
+    rate_limits: list[RateLimit] = []
+    """Those of the deprecated PUT …/rate-limits."""
+    email_notifications: EmailNotifications | None = None
+    telemetry_config: Telemetry | None = None
+
+    @property
+    def limits(self) -> Sequence[RateLimit]:
+        """Every limit that a call has to pass."""
+        gateway = self.ai_gateway
+        return [*gateway.rate_limits, *self.rate_limits] if gateway is not None else self.rate_limits

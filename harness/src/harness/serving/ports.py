@@ -1,9 +1,11 @@
 """What serving needs from others."""
 
-import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,8 @@ class ModelInterpreter:
 
     python: str
     pythonpath: tuple[str, ...] = ()
+    replaces: bool = False
+    """Whether a folder of `pythonpath` has another version of something that the interpreter has itself."""
 
 
 class ModelFiles(Protocol):
@@ -30,29 +34,42 @@ class ModelEnvironments(Protocol):
         ...
 
 
+class Secrets(Protocol):
+    """The workspace's secrets."""
+
+    def value(self, scope: str, key: str) -> str:
+        """Return a secret's text; `ApiError` when there is none."""
+        ...
+
+
+class LoggedCall(msgspec.Struct, frozen=True, gc=False):
+    """One answered call, on its way into an inference table."""
+
+    databricks_request_id: str
+    received_ns: int
+    """When it came, in nanoseconds since 1970."""
+    status_code: int
+    microseconds: int
+    """How long the model took."""
+    request: bytes
+    response: bytes
+    served_entity_id: str
+    requester: str | None
+    client_request_id: str | None
+    """From the request's header; one in its body is still in `request`."""
+
+
 class PayloadLog(Protocol):
     """Inference tables, seen from serving."""
 
-    def enable(self, endpoint_id: str, *, catalog: str, schema: str, prefix: str) -> str:
-        """Log the endpoint's calls from now on and return the table's name; `ApiError` when the table cannot be had."""
+    def enable(self, endpoint_id: str, *, catalog: str, schema: str, prefix: str, sampling_fraction: float = 1.0) -> str:
+        """Log that share of the endpoint's calls from now on and return the table's name; `ApiError` when the table cannot be had."""
         ...
 
     def disable(self, endpoint_id: str) -> None:
         """Log nothing more for the endpoint."""
         ...
 
-    def append(
-        self,
-        endpoint_id: str,
-        *,
-        databricks_request_id: str,
-        received: dt.datetime,
-        status_code: int,
-        execution_duration_ms: int,
-        request: bytes,
-        response: bytes,
-        served_entity_id: str,
-        requester: str,
-    ) -> None:
-        """Have the call durably noted on return, if the endpoint's calls are logged."""
+    def append(self, endpoint_id: str, calls: Sequence[LoggedCall]) -> None:
+        """Have the calls durably noted on return, if the endpoint's calls are logged; OSError when they cannot be (a full disk)."""
         ...

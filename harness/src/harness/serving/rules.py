@@ -3,20 +3,29 @@
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from harness.errors import ApiError, NotEmulated
+from harness.serving.limits import checked_limits
 from harness.serving.model import Config, ConfigInput, CreateEndpoint, EntityInput, Gateway, Route, RouteInput, ServedEntity, Tag, TagsPatch
+from harness.serving.variables import check_variables
 
 # Alphanumerics, dashes, underscores: docs, create-manage-serving-endpoints. Assumption: at most 63 characters (commonly enforced by tools).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 MAX_ENTITIES = 15  # docs say 10; github.com/databricks/databricks-sdk-py/issues/1496 saw 15
-MAX_ENVIRONMENT_VARS = 50
 _CPU_TYPES = ("CPU", "CPU_MEDIUM", "CPU_LARGE")
-_SIZES = ("Small", "Medium", "Large")
+# Small 4-4, Medium 8-16, Large 16-64 provisioned concurrency: databricks-sdk-py, ServedEntityInput. Here nothing scales: the upper end.
+CONCURRENCY = {"Small": 4, "Medium": 16, "Large": 64}
 
 
 def invalid(message: str) -> ApiError:
     """Return the platform's 400 (its wordings for these cases are not documented; ours name the field)."""
     return ApiError(400, "INVALID_PARAMETER_VALUE", message)
+
+
+def not_eligible(entity_name: str | None) -> ApiError:
+    """Return the platform's 400 for provisioned throughput of what is no foundation model: databricks-sdk-py, issue 1081."""
+    return invalid(f"Served entity {entity_name} is not eligible for Provisioned Throughput.")
 
 
 def check_create(request: CreateEndpoint) -> None:
@@ -25,27 +34,27 @@ def check_create(request: CreateEndpoint) -> None:
         raise invalid(f"Endpoint name '{request.name}' is not valid: letters, digits, '-' and '_', at most 63 characters.")
     if request.name.startswith("databricks-"):
         raise invalid(f"Endpoint name '{request.name}' is not valid: the prefix 'databricks-' is reserved.")
-    if request.route_optimized:
-        raise NotEmulated("serving endpoint with route_optimized=true")
-    if request.telemetry_config is not None:
-        raise NotEmulated("telemetry_config of a serving endpoint")
-    if request.rate_limits:
-        raise NotEmulated("rate_limits of a serving endpoint")
 
 
-def check_gateway(gateway: Gateway, endpoint: str) -> Gateway:
-    """Return `gateway` with the platform's defaults, or raise for what is missing or not emulated."""
-    for field in ("fallback_config", "guardrails", "rate_limits"):
+def check_gateway(gateway: Gateway, endpoint: str) -> Gateway | None:
+    """Return `gateway` with the platform's defaults (None for an empty one), or raise for what is missing or not for custom models."""
+    for field in ("fallback_config", "guardrails"):
         if getattr(gateway, field):
-            raise NotEmulated(f"ai_gateway.{field} of a serving endpoint")
+            # Assumption: fallbacks and guardrails are for LLMs; what the platform answers here is not documented.
+            raise invalid(f"ai_gateway.{field} is not supported for endpoints that serve custom models.")
     table = gateway.inference_table_config
-    if table is None:
-        return gateway
-    if table.enabled and not (table.catalog_name and table.schema_name):
-        raise invalid("ai_gateway.inference_table_config: catalog_name and schema_name are required when enabled is true.")
-    fields = {name: getattr(table, name) for name in table.__struct_fields__}
-    filled = type(table)(**{**fields, "table_name_prefix": table.table_name_prefix or endpoint})
-    return Gateway(inference_table_config=filled, usage_tracking_config=gateway.usage_tracking_config)
+    if table is not None:
+        if table.enabled and not (table.catalog_name and table.schema_name):
+            raise invalid("ai_gateway.inference_table_config: catalog_name and schema_name are required when enabled is true.")
+        table = msgspec.structs.replace(table, table_name_prefix=table.table_name_prefix or endpoint)
+    limits = checked_limits("ai_gateway.rate_limits", gateway.rate_limits)
+    filled = Gateway(inference_table_config=table, usage_tracking_config=gateway.usage_tracking_config, rate_limits=limits)
+    return None if filled == Gateway() else filled
+
+
+def concurrency(entity: ServedEntity) -> int:
+    """Return how many calls the entity evaluates side by side at most."""
+    return entity.max_provisioned_concurrency or entity.min_provisioned_concurrency or CONCURRENCY[entity.workload_size or "Small"]
 
 
 def new_config(
@@ -61,8 +70,10 @@ def new_config(
 
     An entity that `current` serves already, unchanged, keeps its id (and so its process).
     """
-    if request.auto_capture_config is not None:
-        raise NotEmulated("auto_capture_config (no longer enabled by the platform since 2026-02-20; use ai_gateway.inference_table_config)")
+    capture = request.auto_capture_config
+    if capture is not None and capture.enabled is not False:
+        # Not enabled by the platform since 2026-02-20; the wording is ours. What says that it is off changes nothing.
+        raise invalid("auto_capture_config can no longer be enabled; use ai_gateway.inference_table_config.")
     inputs = request.served_entities or request.served_models
     if not inputs:
         raise invalid("served_entities: at least one served entity is required.")
@@ -95,19 +106,15 @@ def patched(tags: Sequence[Tag], patch: TagsPatch) -> tuple[Tag, ...]:
 
 def _entity(item: EntityInput, creator: str, now: int, new_id: Callable[[], str]) -> ServedEntity:
     name, version = item.entity_name or item.model_name, item.entity_version or item.model_version
-    for field in (
-        "external_model",
-        "min_provisioned_throughput",
-        "max_provisioned_throughput",
-        "provisioned_model_units",
-        "instance_profile_arn",
-    ):
+    for field in ("external_model", "instance_profile_arn"):
         if getattr(item, field):
             raise NotEmulated(f"served entity with {field}")
+    if item.min_provisioned_throughput or item.max_provisioned_throughput or item.provisioned_model_units:
+        raise not_eligible(name)
     if not name or not version:
         raise invalid("served_entities: entity_name and entity_version are required for a registered model.")
     _check_workload(item)
-    _check_environment(item.environment_vars)
+    check_variables(item.environment_vars)
     served_name = item.name or f"{name.rsplit('.', 1)[-1]}-{version}"
     if not _NAME.fullmatch(served_name):
         raise invalid(f"Served entity name '{served_name}' is not valid: letters, digits, '-' and '_', at most 63 characters.")
@@ -129,20 +136,18 @@ def _entity(item: EntityInput, creator: str, now: int, new_id: Callable[[], str]
 
 
 def _check_workload(item: EntityInput) -> None:
-    if item.workload_type and item.workload_type not in _CPU_TYPES:
-        raise NotEmulated(f"workload_type {item.workload_type}")
-    if item.workload_size and item.workload_size not in _SIZES:
-        raise invalid(f"workload_size '{item.workload_size}' is not one of {', '.join(_SIZES)}.")
-    if item.workload_size and (item.min_provisioned_concurrency is not None or item.max_provisioned_concurrency is not None):
+    size, kind = item.workload_size, item.workload_type or "CPU"
+    if kind not in _CPU_TYPES:
+        # Wording: github.com/databricks-industry-solutions/hls-llm-doc-qa/issues/9, for a region without such nodes; so is the harness.
+        nodes = ", ".join(_CPU_TYPES)
+        raise invalid(f"Workload type '{kind}' with size '{size or 'Small'}' is not supported. Please choose a node type from {nodes}.")
+    if size and size not in CONCURRENCY:
+        raise invalid(f"workload_size '{size}' is not one of {', '.join(CONCURRENCY)}.")
+    least, most = item.min_provisioned_concurrency, item.max_provisioned_concurrency
+    if size and (least is not None or most is not None):
         raise invalid("workload_size cannot be combined with min_provisioned_concurrency or max_provisioned_concurrency.")
-
-
-def _check_environment(variables: dict[str, str]) -> None:
-    if len(variables) > MAX_ENVIRONMENT_VARS:
-        raise invalid(f"environment_vars: {len(variables)} variables; at most {MAX_ENVIRONMENT_VARS} are allowed.")
-    for name, value in variables.items():
-        if value.startswith("{{secrets/"):
-            raise NotEmulated(f"environment variable {name} from a secret")
+    if (least or 0) < 0 or (most is not None and most < max(1, least or 0)):
+        raise invalid(f"provisioned concurrency must be from 0 up and max at least 1 and min, got min {least} and max {most}.")
 
 
 def _routes(inputs: Sequence[RouteInput], names: Sequence[str]) -> tuple[Route, ...]:
@@ -163,12 +168,10 @@ def _kept(entity: ServedEntity, current: Config | None) -> ServedEntity:
     before = current.entity(entity.name) if current else None
     if before is None:
         return entity
-    same = (before.entity_name, before.entity_version, before.environment_vars) == (
-        entity.entity_name,
-        entity.entity_version,
-        entity.environment_vars,
-    )
-    if not same:
-        return entity
-    fields = {name: getattr(entity, name) for name in entity.__struct_fields__}
-    return ServedEntity(**{**fields, "id": before.id, "creation_timestamp": before.creation_timestamp, "creator": before.creator})
+    kept = msgspec.structs.replace(entity, id=before.id, creation_timestamp=before.creation_timestamp, creator=before.creator)
+    return kept if _process(kept) == _process(before) else entity
+
+
+def _process(entity: ServedEntity) -> tuple[object, ...]:
+    """Return what a process is started with: whatever else changes needs no other one."""
+    return entity.entity_name, entity.entity_version, entity.environment_vars, concurrency(entity)

@@ -3,13 +3,17 @@
 Source: docs.databricks.com/aws/en/admin/system-tables/model-serving. Columns that describe what the harness does not serve are left out.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from harness.clock import Clock, millis
 from harness.config import WORKSPACE_ID, Layout
+from harness.serving.model import Config, Endpoint
+from harness.state import Documents, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +72,35 @@ class ServedEntitiesTable:
         folder = self.layout.warehouse / "system" / "serving" / "served_entities"
         folder.mkdir(parents=True, exist_ok=True)
         write_deltalake(folder, pa.Table.from_pylist(rows, schema=SCHEMA), mode="overwrite")
+
+
+class ServedEntityRecords:
+    """Every served entity that there ever was, as documents and as the system table."""
+
+    def __init__(self, *, clock: Clock, store: Store, layout: Layout) -> None:
+        self._clock = clock
+        self._documents = Documents(store, "served_entity", ServedEntityRecord)
+        self._table = ServedEntitiesTable(layout)
+        self._writing = threading.Lock()
+
+    def list(self) -> Sequence[ServedEntityRecord]:
+        """Return all records."""
+        return self._documents.list()
+
+    def add(self, endpoint: Endpoint, config: Config) -> None:
+        """Keep what the entities of `config` are from now on."""
+        now = millis(self._clock.now())
+        for entity in config.entities:
+            record = ServedEntityRecord(
+                served_entity_id=entity.id,
+                endpoint_id=endpoint.id,
+                endpoint_name=endpoint.name,
+                served_entity_name=entity.name,
+                entity_name=entity.entity_name,
+                entity_version=entity.entity_version,
+                endpoint_config_version=config.version,
+                change_time=now,
+            )
+            self._documents.put(entity.id, record)
+        with self._writing:
+            self._table.write(self._documents.list())

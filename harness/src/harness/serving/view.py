@@ -1,26 +1,30 @@
 """Endpoints as the API shows them."""
 
+import re
 from collections.abc import Callable
 
 import msgspec
 
 from harness.serving.model import Config, Endpoint, EntityState, ServedEntity
 
+_APPLICATION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Assumption: what the entities of a stopped endpoint say is not documented.
+STOPPED = EntityState("DEPLOYMENT_ABORTED", "The endpoint is stopped.")
 StateOf = Callable[[ServedEntity], EntityState]
 Json = dict[str, object]
 
 
 def is_ready(endpoint: Endpoint, state_of: StateOf) -> bool:
     """Return whether every entity that the endpoint serves has a process that answers."""
-    config = endpoint.config
+    config = None if endpoint.stopped else endpoint.config
     return config is not None and all(state_of(entity).deployment == "DEPLOYMENT_READY" for entity in config.entities)
 
 
 def detailed(endpoint: Endpoint, state_of: StateOf) -> Json:
     """Return the answer to GET /api/2.0/serving-endpoints/{name}."""
-    shown: Json = {**_common(endpoint, state_of), "permission_level": "CAN_MANAGE", "route_optimized": False}
+    shown: Json = {**_common(endpoint, state_of), "permission_level": "CAN_MANAGE", "route_optimized": endpoint.route_optimized}
     if endpoint.config is not None:
-        shown["config"] = _config(endpoint.config, state_of)
+        shown["config"] = _config(endpoint.config, (lambda _: STOPPED) if endpoint.stopped else state_of)
     if endpoint.pending is not None:
         shown["pending_config"] = {
             **_config(endpoint.pending, lambda e: endpoint.outcome.get(e.id) or state_of(e)),
@@ -44,16 +48,28 @@ def _common(endpoint: Endpoint, state_of: StateOf) -> Json:
         "id": endpoint.id,
         "name": endpoint.name,
         "creator": endpoint.creator,
+        **_creator(endpoint.creator),
         "creation_timestamp": endpoint.creation_timestamp,
         "last_updated_timestamp": endpoint.last_updated_timestamp,
         "description": endpoint.description,
         "state": {"ready": "READY" if is_ready(endpoint, state_of) else "NOT_READY", "config_update": endpoint.config_update},
     }
+    if endpoint.config is not None or endpoint.pending is not None:
+        shown["endpoint_type"] = "CUSTOM_MODEL"
     if endpoint.tags:
         shown["tags"] = msgspec.to_builtins(endpoint.tags)
-    if endpoint.ai_gateway is not None:
-        shown["ai_gateway"] = msgspec.to_builtins(endpoint.ai_gateway)
+    for key in ("ai_gateway", "email_notifications", "telemetry_config"):
+        value = getattr(endpoint, key)
+        if value is not None:
+            shown[key] = msgspec.to_builtins(value)
     return shown
+
+
+def _creator(name: str) -> Json:
+    # Real answers carry these, and `endpoint_type`, beside what the official client reads: docstrings of MLflow's deployment client.
+    # Assumption: the value for custom models; that service principals are named by their application id is documented.
+    service_principal = _APPLICATION_ID.fullmatch(name) is not None
+    return {"creator_kind": "ServicePrincipal" if service_principal else "User", "creator_display_name": name.partition("@")[0]}
 
 
 def _config(config: Config, state_of: StateOf) -> Json:

@@ -3,12 +3,13 @@
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from dataclasses import asdict
+from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.config import WORKSPACE_ID
+from harness.config import SERVICE_PRINCIPAL_ID, SERVICE_PRINCIPAL_NAME, WORKSPACE_ID
 from harness.errors import ApiError, NotEmulated
 from harness.http import AnyRoute, Call, RawRoute, Reply, Route, json_response
 from harness.workspace.model import Imported, Language, WorkspaceObject, imported, object_path
@@ -42,7 +43,7 @@ class _Telemetry(msgspec.Struct, rename="camel"):
 
 def routes(service: WorkspaceService, permissions: PermissionsService) -> list[AnyRoute]:
     """Return the workspace's routes (the Files API's are in `files_routes`)."""
-    return [*identity_routes(), *_object_routes(service), *_permission_routes(permissions)]
+    return [*identity_routes(), *_object_routes(service), *permission_routes(permissions)]
 
 
 def identity_routes() -> list[AnyRoute]:
@@ -53,16 +54,7 @@ def identity_routes() -> list[AnyRoute]:
         return json_response({"oidc_endpoint": f"{host}/oidc", "workspace_id": WORKSPACE_ID, "account_id": None, "cloud": "AWS"})
 
     def me(call: Call) -> Reply:
-        body = {
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-            "id": WORKSPACE_ID,
-            "userName": call.user,
-            "displayName": call.user.partition("@")[0],
-            "emails": [{"value": call.user, "type": "work", "primary": True}],
-            "active": True,
-            "groups": [{"display": "users", "value": "1", "type": "direct"}],
-        }
-        return Reply(body, headers={"x-databricks-org-id": WORKSPACE_ID})
+        return Reply(_scim_user(call.user), headers={"x-databricks-org-id": WORKSPACE_ID})
 
     def telemetry(call: Call) -> object:
         asked = call.json(_Telemetry)
@@ -74,6 +66,20 @@ def identity_routes() -> list[AnyRoute]:
         Route("GET", "/api/2.0/preview/scim/v2/Me", me, _SCIM),
         Route("POST", "/telemetry-ext", telemetry, "observed: the official client reports its use; the report is dropped here"),
     ]
+
+
+def _scim_user(name: str) -> dict[str, object]:
+    body: dict[str, object] = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": name,
+        "active": True,
+        "groups": [{"display": "users", "value": "1", "type": "direct"}],
+    }
+    if name == SERVICE_PRINCIPAL_ID:
+        # A service principal's user name is its application id. Assumption: it has no email address.
+        return {**body, "id": str(UUID(name).int % 10**15), "displayName": SERVICE_PRINCIPAL_NAME}
+    emails = [{"value": name, "type": "work", "primary": True}]
+    return {**body, "id": WORKSPACE_ID, "displayName": name.partition("@")[0], "emails": emails}
 
 
 def _object_routes(service: WorkspaceService) -> list[AnyRoute]:
@@ -125,7 +131,9 @@ def _object_routes(service: WorkspaceService) -> list[AnyRoute]:
     ]
 
 
-def _permission_routes(service: PermissionsService) -> list[AnyRoute]:
+def permission_routes(service: PermissionsService) -> list[AnyRoute]:
+    """Return the routes of access control lists."""
+
     def key(call: Call) -> tuple[str, str]:
         return call.params["kind"], call.params["object_id"]
 
@@ -138,8 +146,13 @@ def _permission_routes(service: PermissionsService) -> list[AnyRoute]:
     def patch(call: Call) -> object:
         return rendered(*key(call), service.update(*key(call), call.json(AccessControl)))
 
+    def levels(call: Call) -> object:
+        found = service.levels(*key(call)).items()
+        return {"permission_levels": [{"permission_level": level, "description": about} for level, about in found]}
+
     path = "/api/2.0/permissions/{kind}/{object_id:path}"
     return [
+        Route("GET", f"{path}/permissionLevels", levels, f"{_PERMISSIONS}/getpermissionlevels"),
         Route("GET", path, get, f"{_PERMISSIONS}/get"),
         Route("PUT", path, put, f"{_PERMISSIONS}/set"),
         Route("PATCH", path, patch, f"{_PERMISSIONS}/update"),

@@ -4,9 +4,7 @@ The harness's side of the same format is `harness/serving/link.py`; a test compa
 """
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
-from socket import socket
+from typing import NamedTuple
 
 # length of what follows it, id, kind, length of the content type; then content type and body
 REQUEST = struct.Struct("<IIBH")
@@ -15,12 +13,12 @@ RESPONSE = struct.Struct("<IIHIH")
 PROBE = 0
 SCORE = 1
 SCORE_WITHOUT_CONTENT_TYPE = 2
+DESCRIBE = 3
 LENGTH_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call for the model; a probe has no body."""
+class Request(NamedTuple):
+    """One call for the model; a probe and the question for a description have no body."""
 
     id: int
     kind: int
@@ -28,8 +26,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the model server says to one request."""
 
     status: int
@@ -38,14 +35,28 @@ class Answer:
     microseconds: int = 0
 
 
-def requests(connection: socket) -> Iterator[Request]:
-    """Yield the requests that arrive until the other side closes."""
-    with connection.makefile("rb", buffering=1 << 16) as stream:
-        while len(head := stream.read(REQUEST.size)) == REQUEST.size:
-            length, number, kind, type_length = REQUEST.unpack(head)
-            rest = stream.read(length - (REQUEST.size - LENGTH_BYTES))
-            content_type = rest[:type_length].decode("latin-1") if kind == SCORE else None
-            yield Request(number, kind, content_type, rest[type_length:])
+class Requests:
+    """The requests in a stream of bytes that comes in (large) pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def fed(self, data: bytes) -> list[Request]:
+        """Return the requests that `data` completes."""
+        received = self._rest + data if self._rest else data
+        found = []
+        position = 0
+        while len(received) - position >= REQUEST.size:
+            length, number, kind, type_length = REQUEST.unpack_from(received, position)
+            end = position + LENGTH_BYTES + length
+            if len(received) < end:
+                break
+            body = position + REQUEST.size + type_length
+            content_type = received[position + REQUEST.size : body].decode("latin-1") if kind == SCORE else None
+            found.append(Request(number, kind, content_type, received[body:end]))
+            position = end
+        self._rest = received[position:]
+        return found
 
 
 def packed(number: int, answer: Answer) -> bytes:

@@ -1,13 +1,15 @@
-"""The warm parent of tasks: imports once what takes seconds, then forks one process a task in milliseconds.
+"""The warm parent of tasks and model servers: imports once what takes seconds, then forks each process in milliseconds.
 
-`python -m harness_guest.tasks` talks in lines of JSON over its standard input, which is a socket. It is told `{"id", "start": spec}` and
-`{"id", "end": seconds}`; it tells `{"ready": true}`, `{"id", "pid"}` and `{"id", "status"}`. `python -m harness_guest.tasks SPEC` runs one
-task without forking, for environments that replace what the parent has imported.
+`python -m harness_guest.warm` talks in lines of JSON over its standard input, which is a socket. It is told `{"id", "start": spec}` (a
+task), `{"id", "call": spec}` (a function of this package) and `{"id", "end": seconds}`; it tells `{"ready": true}`, `{"id", "pid"}` and
+`{"id", "status"}`. `python -m harness_guest.warm SPEC` runs one task without forking, for environments that replace what the parent has
+imported.
 
 It has one thread and opens no connection, so that nothing is lost or shared when it forks; it ends when the harness hangs up.
 """
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -17,10 +19,14 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness_guest import lifeline
+from harness_guest.calls import Call
 from harness_guest.entry import Spec, run
 
 PRELOADED = (
@@ -29,22 +35,32 @@ PRELOADED = (
     "sklearn.model_selection",
     "mlflow.pyfunc",
     "mlflow.sklearn",
+    "mlflow.pyfunc.scoring_server",
+    "orjson",
     "databricks.sdk",
     "pyspark.sql.connect.session",
     "pyspark.sql.connect.functions",
 )
 
 
+@dataclass(frozen=True)
+class Work:
+    """What a forked child is to do, and the environment variables it does it with."""
+
+    run: Callable[[], int]
+    environment: Mapping[str, str]
+
+
 @dataclass
 class Child:
-    """A task under way."""
+    """A process under way."""
 
     id: int
     kill_at: float | None = None
 
 
 class Leaving:
-    """Ends a forked child after all threads and exit handlers of the task, but before the interpreter is taken apart.
+    """Ends a forked child after all threads and exit handlers of its work, but before the interpreter is taken apart.
 
     That would touch, and so copy, every page that the child shares with its parent: 0.6 s for nothing. Exit handlers run last come first,
     so this one, the first of all, runs last.
@@ -62,7 +78,7 @@ class Leaving:
 
 
 class Parent:
-    """Forks tasks and reports their ends."""
+    """Forks processes and reports their ends."""
 
     def __init__(self, talk: socket.socket) -> None:
         self._talk = talk
@@ -74,8 +90,8 @@ class Parent:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # with a handler, the end of a child writes to `wake`
         self._wake_write = wake
 
-    def serve(self) -> Spec | None:
-        """Fork as told until the harness hangs up. In a forked child, return its task at once; in the parent, None at the end."""
+    def serve(self) -> Work | None:
+        """Fork as told until the harness hangs up. In a forked child, return its work at once; in the parent, None at the end."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._talk, selectors.EVENT_READ)
             selector.register(self._wake, selectors.EVENT_READ)
@@ -89,9 +105,9 @@ class Parent:
                         self._end_all()
                         return None
                     self._heard += said
-                spec = self._obey()
-                if spec is not None:
-                    return spec
+                work = self._obey()
+                if work is not None:
+                    return work
                 self._reap()
                 self._kill_the_late()
 
@@ -99,8 +115,8 @@ class Parent:
         """Say something to the harness."""
         self._talk.sendall(json.dumps(message).encode() + b"\n")
 
-    def _obey(self) -> Spec | None:
-        """Do what was said; return the task in the child that was forked for it."""
+    def _obey(self) -> Work | None:
+        """Do what was said; return the work in the child that was forked for it."""
         while b"\n" in self._heard:
             line, _, self._heard = self._heard.partition(b"\n")
             message = json.loads(line)
@@ -112,7 +128,7 @@ class Parent:
             pid = os.fork()
             if pid == 0:
                 self._leave()
-                return Spec(**message["start"])
+                return _work(message)
             self._children[pid] = Child(message["id"])
             self.tell(id=message["id"], pid=pid)
         return None
@@ -142,7 +158,7 @@ class Parent:
     def _reap(self) -> None:
         for pid in list(self._children):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                _signal(pid, signal.SIGKILL)  # whatever the task left behind in its group, which exists as long as its leader is a zombie
+                _signal(pid, signal.SIGKILL)  # whatever it left behind in its group, which exists as long as its leader is a zombie
                 self.tell(id=self._children.pop(pid).id, status=os.waitpid(pid, 0)[1])
 
     def _kill_the_late(self) -> None:
@@ -164,25 +180,35 @@ def main() -> None:
     talk = socket.socket(fileno=os.dup(0))
     os.set_inheritable(talk.fileno(), False)
     for name in PRELOADED:
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):  # an environment without it is only less warm
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is imported stays shared between parent and children
     parent = Parent(talk)
     parent.tell(ready=True)
-    spec = parent.serve()
-    if spec is not None:
+    work = parent.serve()
+    if work is not None:
         talk.close()
-        _after_fork()
-        leaving.status = run(spec)
+        _after_fork(work.environment)
+        leaving.status = work.run()
 
 
-def _after_fork() -> None:
+def _work(message: Mapping[str, Any]) -> Work:
+    if "start" in message:
+        spec = Spec(**message["start"])
+        return Work(partial(run, spec), spec.environment)
+    call = Call(**message["call"])
+    return Work(call.run, call.environment)
+
+
+def _after_fork(environment: Mapping[str, str]) -> None:
     """Undo what the parent has for its own sake: one thread for linear algebra, one state of numpy's generator for all."""
     import numpy as np
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # publishes no types
 
     np.random.seed()  # noqa: NPY002 - the old generator is the one that every child would share
-    threadpool_limits(os.cpu_count())
+    openmp = int(environment.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    threadpool_limits({"openmp": openmp, "blas": int(environment.get("OPENBLAS_NUM_THREADS") or openmp)})
 
 
 def _signal(group: int, number: signal.Signals) -> None:
