@@ -23,9 +23,9 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def harness(state: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
-    """`harness up --json`, and the line it printed."""
-    command = [sys.executable, "-m", "harness", "up", "--json", "--state", str(state)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    """`harness up --json` in a state folder named by a relative path, as by default, and the line it printed."""
+    command = [sys.executable, "-m", "harness", "up", "--json", "--state", state.name]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=state.parent)
     assert process.stdout is not None
     yield process, json.loads(process.stdout.readline())
     if process.poll() is None:

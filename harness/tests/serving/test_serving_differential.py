@@ -170,7 +170,9 @@ def models_serve(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFact
         port = free.getsockname()[1]
     run = "from harness_guest import lifeline; lifeline.follow(); from mlflow.cli import cli; cli()"
     command = ["models", "serve", "--env-manager", "local", "-m", str(folders["gbr"]), "-h", "127.0.0.1", "-p", str(port)]
-    process = lifeline.spawn([sys.executable, "-c", run, *command], log=log, environment={"PYTHONPATH": guest_path()})
+    on_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the command starts `uvicorn` by name
+    environment = {"PYTHONPATH": guest_path(), "PATH": on_path}
+    process = lifeline.spawn([sys.executable, "-c", run, *command], log=log, environment=environment)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         ends = time.monotonic() + 120
         while True:
