@@ -18,6 +18,7 @@ from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.processes import Lifeline
 from harness.engines.spark import SparkEngine
+from harness.engines.spark_rows import SparkRows
 from harness.engines.tasks import TaskRunner
 from harness.http import AnyRoute, application
 from harness.http.direct import DirectProtocol, protocol
@@ -137,7 +138,9 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         host_url=host,
         parents=tasks.parents,
     )
-    monitors = MonitoringService(clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service))
+    monitors = MonitoringService(
+        clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service), expressions=SparkRows(lambda: spark.remote)
+    )
     files = FilesService(layout=layout, clock=clock, volumes=unity_service, secret=ids.hex32().encode())
     objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
     job_service = JobService(clock=clock, ids=ids, store=store, layout=layout, runner=tasks, files=TaskFiles(objects, files), host_url=host)

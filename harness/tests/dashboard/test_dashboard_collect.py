@@ -9,6 +9,7 @@ from harness.dashboard import collect
 from harness.dashboard.model import Bin, DayError, DriftCell, Job, Payload, Task
 from harness.monitoring.compute import Metrics, Source, compute
 from harness.monitoring.model import InferenceLogConfig
+from harness.monitoring.sample import Sample
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def metrics() -> Metrics:
         model_id_column="model_version",
         label_column="fare",
     )
-    return compute(Source(name="main.s.t", rows=pa.table(rows), version=0, config=config, monitor_version=0))
+    return compute(Source(sample=Sample("main.s.t", pa.table(rows)), version=0, config=config, monitor_version=0))
 
 
 def test_days_come_from_the_whole_table_rows_of_all_models(metrics: Metrics) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, mean_squared_error, r2_score
 
-from harness.monitoring.compute import Source, UnfitTable, compute
+from harness.monitoring.compute import Source, compute
 from harness.monitoring.model import GranularityName, InferenceLogConfig
+from harness.monitoring.sample import Sample, UnfitTable
 from harness.monitoring.windows import GRANULARITIES
 
 Row = dict[str, object]
@@ -52,7 +53,8 @@ def trip(when: str, **changes: object) -> Row:
 
 
 def source(rows: pa.Table, settings: InferenceLogConfig | None = None, not_before: dt.datetime | None = None) -> Source:
-    return Source(name="main.s.trips", rows=rows, version=3, config=settings or config(), monitor_version=0, not_before=not_before)
+    sample = Sample("main.s.trips", rows)
+    return Source(sample=sample, version=3, config=settings or config(), monitor_version=0, not_before=not_before)
 
 
 def find(table: pa.Table, **wanted: object) -> list[Row]:

@@ -1,12 +1,14 @@
 """Monitors through the unmodified SDK, over HTTP, on real Delta tables."""
 
 import datetime as dt
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
@@ -30,6 +32,7 @@ from databricks.sdk.service.dataquality import (
 from deltalake import DeltaTable, write_deltalake
 
 from harness.clock import SystemClock
+from harness.errors import UserError
 from harness.http import OneToken, application
 from harness.ids import SeededIds
 from harness.monitoring.routes import routes
@@ -62,6 +65,19 @@ class FolderTables:
         return ("main", "monitoring") if schema_id == SCHEMA_ID else None
 
 
+class ByArrow:
+    """The port of SQL expressions: knows one, and refuses every other as Spark would."""
+
+    def __init__(self, tables: FolderTables) -> None:
+        self.tables = tables
+
+    def rows(self, table: FullName, version: int, expressions: Sequence[str]) -> pa.Table:
+        if list(expressions) != ["distance > 6"]:
+            raise UserError("[PARSE_SYNTAX_ERROR] Syntax error at or near end of input.")
+        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
+        return rows.append_column("expression 0", pc.cast(pc.greater(rows["distance"], 6.0), pa.string()))
+
+
 @pytest.fixture
 def tables(tmp_path: Path) -> FolderTables:
     return FolderTables(tmp_path / "warehouse")
@@ -73,7 +89,9 @@ def make_service(tmp_path: Path, tables: FolderTables) -> Iterator[Callable[[], 
     made: list[MonitoringService] = []
 
     def make() -> MonitoringService:
-        made.append(MonitoringService(clock=SystemClock(), ids=SeededIds(len(made)), store=store, tables=tables))
+        made.append(
+            MonitoringService(clock=SystemClock(), ids=SeededIds(len(made)), store=store, tables=tables, expressions=ByArrow(tables))
+        )
         return made[-1]
 
     yield make
@@ -233,6 +251,7 @@ def test_a_missing_monitor_is_a_404_in_the_platform_s_words(workspace: Workspace
         pytest.param({"inference_log": inference_log(granularities=[])}, "granularities", id="no granularity"),
         pytest.param({"inference_log": inference_log(label_column="prediction")}, "a column of its own", id="one column twice"),
         pytest.param({"inference_log": inference_log(model_id_column="window")}, "rename it", id="reserved name"),
+        pytest.param({"slicing_exprs": ["zone", "zone"]}, "expressions that differ", id="slice twice"),
     ],
 )
 def test_a_bad_configuration_is_a_400(workspace: WorkspaceClient, config: dict[str, object], message: str) -> None:
@@ -248,18 +267,11 @@ def test_a_bad_configuration_is_a_400(workspace: WorkspaceClient, config: dict[s
     ("config", "named"),
     [
         pytest.param({"snapshot": SnapshotConfig(), "inference_log": None}, "snapshot", id="snapshot"),
-        pytest.param({"slicing_exprs": ["zone"]}, "slicing_exprs", id="slices"),
-        pytest.param({"baseline_table_name": "main.s.train"}, "baseline_table_name", id="baseline"),
         pytest.param({"notification_settings": NotificationSettings()}, "notification_settings", id="mail"),
         pytest.param(
             {"schedule": DAILY},
             "schedule",
             id="live schedule",
-        ),
-        pytest.param(
-            {"inference_log": inference_log(problem_type=InferenceProblemType.INFERENCE_PROBLEM_TYPE_CLASSIFICATION)},
-            "CLASSIFICATION",
-            id="classification",
         ),
     ],
 )
@@ -269,6 +281,59 @@ def test_what_is_not_computed_is_refused_by_name(workspace: WorkspaceClient, con
         workspace.data_quality.create_monitor(monitor_of(**config))
 
     assert caught.value.error_code == "NOT_IMPLEMENTED"
+
+
+def test_slices_and_baseline_are_in_the_metric_tables(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+    """A column and a predicate slice; the baseline table has its rows and every window is compared with it."""
+    write_trips(tables)
+    base = tables.table_path(FullName("main", "s", "train"))
+    write_deltalake(base, pa.table({"model_version": ["1"], "distance": [3.0], "prediction": [1.0], "fare": [3.0]}))
+    service.start()
+
+    workspace.data_quality.create_monitor(monitor_of(slicing_exprs=["model_version"], baseline_table_name="main.s.train"))
+    assert wait_for_end(workspace).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+
+    profile, drift = (read(tables, f"trips_{name}_metrics").to_pylist() for name in ("profile", "drift"))
+    assert {(row["slice_key"], row["slice_value"]) for row in profile} == {(None, None), ("model_version", "1")}
+    assert {row["log_type"] for row in profile} == {"INPUT", "BASELINE"}
+    assert {row["drift_type"] for row in drift} == {"CONSECUTIVE", "BASELINE"}
+
+
+def test_predicates_are_evaluated_by_spark(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+    """What is more than a column is asked of Spark, and slices by its text."""
+    write_trips(tables)
+    service.start()
+
+    workspace.data_quality.create_monitor(monitor_of(slicing_exprs=["distance > 6"]))
+    assert wait_for_end(workspace).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+
+    found = read(tables, "trips_profile_metrics").to_pylist()
+    counts = {row["slice_value"]: row["count"] for row in found if row["column_name"] == ":table" and row["window"]["start"].day == 6}
+    assert counts == {None: 6, "true": 5, "false": 1}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        pytest.param({"slicing_exprs": ["distance >"]}, "slicing_exprs .'distance >'. cannot be evaluated: .PARSE", id="slice"),
+        pytest.param({"baseline_table_name": "main.s.gone"}, r"main\.s\.gone: the table does not exist", id="baseline"),
+    ],
+)
+def test_refresh_that_cannot_be_as_configured_fails_and_says_why(
+    workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables, config: dict[str, object], message: str
+) -> None:
+    """The refresh is FAILED with the reason, which the monitor shows too."""
+    write_trips(tables)
+    service.start()
+
+    workspace.data_quality.create_monitor(monitor_of(**config))
+    refresh = wait_for_end(workspace)
+
+    assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_FAILED
+    assert re.search(message, refresh.message or "")
+    shown = workspace.data_quality.get_monitor("table", TABLE_ID).data_profiling_config
+    assert shown is not None
+    assert shown.latest_monitor_failure_message == refresh.message
 
 
 def test_two_tables_of_one_name_cannot_share_an_output_schema(workspace: WorkspaceClient) -> None:

@@ -71,7 +71,7 @@ def spark_type(type_: pa.DataType) -> str:
         return _SPARK_NAMES[type_]
     if pa.types.is_timestamp(type_):
         return "timestamp" if type_.tz else "timestamp_ntz"
-    if _is_string(type_):
+    if is_text(type_):
         return "string"
     if pa.types.is_decimal(type_):
         return f"decimal({type_.precision},{type_.scale})"
@@ -97,7 +97,7 @@ def prepare(name: str, array: pa.ChunkedArray) -> Column:
         return NumberColumn(name, data_type, valid, doubles(array))
     if is_time(array.type):
         return TimeColumn(name, data_type, valid, moments(array))
-    if _is_string(array.type) or pa.types.is_boolean(array.type):
+    if is_text(array.type) or pa.types.is_boolean(array.type):
         return _categories(name, data_type, valid, array)
     return OpaqueColumn(name, data_type, valid)
 
@@ -122,8 +122,9 @@ def _categories(name: str, data_type: str, valid: npt.NDArray[np.bool_], array: 
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     lengths = pc.utf8_length(encoded.dictionary).to_numpy(zero_copy_only=False).astype(np.int64)
     categories = tuple(encoded.dictionary.to_pylist())
-    return CategoryColumn(name, data_type, valid, codes, categories, lengths if _is_string(array.type) else None)
+    return CategoryColumn(name, data_type, valid, codes, categories, lengths if is_text(array.type) else None)
 
 
-def _is_string(type_: pa.DataType) -> bool:
+def is_text(type_: pa.DataType) -> bool:
+    """Return whether a column of this type holds text."""
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))

@@ -1,37 +1,33 @@
 """From the rows of a monitored table to the rows of its two metric tables: pure."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from harness.monitoring.columns import Column, Rows, doubles, is_number, is_time, moments, prepare, spark_type
+from harness.monitoring.columns import Rows
 from harness.monitoring.comparison import comparison
 from harness.monitoring.model import InferenceLogConfig
 from harness.monitoring.profile import Summary, summarize
-from harness.monitoring.quality import regression_quality
-from harness.monitoring.schemas import ALL_MODELS, TABLE, drift_schema, profile_schema
+from harness.monitoring.sample import Group, Prepared, Sample, prepared
+from harness.monitoring.schemas import TABLE, drift_schema, profile_schema
 from harness.monitoring.windows import GRANULARITIES, Granularity, Window
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-class UnfitTable(Exception):  # noqa: N818 - it says what the table is
-    """The monitored table lacks a column, or has it in a type that cannot be monitored."""
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a refresh reads: the table's rows, under which name and version, and for which configuration."""
+    """What a refresh reads: the table's rows at a version, the baseline's if there is one, and for which configuration."""
 
-    name: str
-    rows: pa.Table
+    sample: Sample
     version: int
     config: InferenceLogConfig
     monitor_version: int
+    baseline: Sample | None = None
+    slicing: tuple[str, ...] = ()
     not_before: dt.datetime | None = None
 
 
@@ -44,150 +40,106 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    columns: Sequence[Column]
-    moments: npt.NDArray[np.int64]
-    timed: Rows
-    models: Sequence[tuple[str, npt.NDArray[np.bool_]]]
-    prediction: npt.NDArray[np.float64]
-    label: npt.NDArray[np.float64] | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Cell:
-    """One window of one model: what both tables have in front of every row."""
+    """The rows of one group in one window, or in the baseline, which has no window; and what each column says there."""
 
-    window: Window
-    granularity: str
-    model: str
+    group: Group
     rows: Rows
+    summaries: Sequence[Summary]
+    window: Window | None = None
+    granularity: str | None = None
+
+    @property
+    def slice(self) -> dict[str, object]:
+        """The cells that say which slice it is."""
+        return {"slice_key": self.group.slice.key, "slice_value": self.group.slice.value}
 
 
 def compute(source: Source) -> Metrics:
     """Return both metric tables of `source`, every window of it."""
-    prepared = _prepare(source)
+    data = prepared(source.sample, source.baseline, source.config, source.slicing)
     profiles: list[dict[str, object]] = []
     drifts: list[dict[str, object]] = []
-    for name in source.config.granularities:
-        granularity = GRANULARITIES[name]
-        for model, chosen in prepared.models:
-            before: tuple[_Cell, Sequence[Summary]] | None = None
-            for cell in _cells(prepared, granularity, model, chosen, source.not_before):
-                summaries = [summarize(column, cell.rows) for column in prepared.columns]
-                profiles.extend(_profile_rows(source, prepared, cell, summaries))
-                if before and before[0].window.end == cell.window.start:
-                    drifts.extend(_drift_rows(source, cell, summaries, before))
-                before = (cell, summaries)
+    for group in data.groups:
+        baseline = _baseline(data, group)
+        if baseline:
+            profiles.extend(_profile_rows(source, data, baseline))
+        for name in source.config.granularities:
+            before: _Cell | None = None
+            for cell in _cells(data, group, GRANULARITIES[name], source.not_before):
+                profiles.extend(_profile_rows(source, data, cell))
+                if before and before.window and cell.window and before.window.end == cell.window.start:
+                    drifts.extend(_drift_rows(source, cell, before))
+                if baseline:
+                    drifts.extend(_drift_rows(source, cell, baseline, only=data.common))
+                before = cell
     key = source.config.model_id_column
-    return Metrics(pa.Table.from_pylist(profiles, profile_schema(key)), pa.Table.from_pylist(drifts, drift_schema(key)))
+    profile = pa.Table.from_pylist(profiles, profile_schema(key, regression=source.config.is_regression))
+    return Metrics(profile, pa.Table.from_pylist(drifts, drift_schema(key)))
 
 
-def _prepare(source: Source) -> _Prepared:
-    config, rows = source.config, source.rows
-    _check(source, config.timestamp_column, "TIMESTAMP or DATE", is_time)
-    _check(source, config.prediction_column, "a number", is_number)
-    _check(source, config.model_id_column, "STRING, BOOLEAN or an integer", _is_key)
-    if config.label_column is not None:
-        _check(source, config.label_column, "a number", is_number)
-    times = rows[config.timestamp_column].combine_chunks()
-    return _Prepared(
-        # Assumption: the model-id column groups and is not profiled itself.
-        columns=[prepare(name, rows[name]) for name in rows.column_names if name != config.model_id_column],
-        moments=moments(times),
-        # Assumption: a row without a timestamp is in no window.
-        timed=np.flatnonzero(times.is_valid().to_numpy(zero_copy_only=False)),
-        models=_models(rows[config.model_id_column]),
-        prediction=doubles(rows[config.prediction_column].combine_chunks()),
-        label=None if config.label_column is None else doubles(rows[config.label_column].combine_chunks()),
-    )
+def _baseline(data: Prepared, group: Group) -> _Cell | None:
+    # Assumption: a model or slice without rows in the baseline is not compared with it.
+    if not len(group.baseline):
+        return None
+    return _Cell(group, group.baseline, [summarize(column, group.baseline) for column in data.columns if column.name in data.common])
 
 
-def _check(source: Source, column: str, expected: str, fits: Callable[[pa.DataType], bool]) -> None:
-    if column not in source.rows.column_names:
-        message = f"{source.name}: column '{column}' is missing, expected {expected}; the table has {', '.join(source.rows.column_names)}"
-        raise UnfitTable(message)
-    found = source.rows.schema.field(column).type
-    if not fits(found):
-        raise UnfitTable(f"{source.name}: column '{column}' is {spark_type(found).upper()}, expected {expected}")
-
-
-def _is_key(type_: pa.DataType) -> bool:
-    return spark_type(type_) in {"string", "boolean"} or bool(pa.types.is_integer(type_))
-
-
-def _models(ids: pa.ChunkedArray) -> list[tuple[str, npt.NDArray[np.bool_]]]:
-    # Assumption: a row without a model id counts only towards "*", all models.
-    encoded = ids.combine_chunks().cast(pa.string()).dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    named = sorted((name, codes == code) for code, name in enumerate(encoded.dictionary.to_pylist()))
-    return [(ALL_MODELS, np.ones(len(codes), dtype=np.bool_)), *named]
-
-
-def _cells(
-    prepared: _Prepared, granularity: Granularity, model: str, chosen: npt.NDArray[np.bool_], not_before: dt.datetime | None
-) -> Iterator[_Cell]:
-    rows = prepared.timed[chosen[prepared.timed]]
-    starts = granularity.starts(prepared.moments[rows])
+def _cells(data: Prepared, group: Group, granularity: Granularity, not_before: dt.datetime | None) -> Iterator[_Cell]:
+    starts = granularity.starts(data.moments[group.rows])
     order = np.argsort(starts, kind="stable")
     firsts, positions = np.unique(starts[order], return_index=True)
     # Cut at every start: the first part, before all of them, is empty.
-    for start, members in zip(firsts, np.split(rows[order], positions)[1:], strict=True):
+    for start, members in zip(firsts, np.split(group.rows[order], positions)[1:], strict=True):
         window = granularity.window(int(start))
         # A window that the limit cuts is left out whole: docs.databricks.com, data profiling, footnote on the first run.
         if not_before is None or moment(window.start) >= not_before:
-            yield _Cell(window, granularity.label, model, members)
+            yield _Cell(group, members, [summarize(column, members) for column in data.columns], window, granularity.label)
 
 
-def _profile_rows(source: Source, prepared: _Prepared, cell: _Cell, summaries: Sequence[Summary]) -> Iterator[dict[str, object]]:
+def _profile_rows(source: Source, data: Prepared, cell: _Cell) -> Iterator[dict[str, object]]:
     head = {
         "window": bounds(cell.window),
-        "log_type": "INPUT",
+        "log_type": "INPUT" if cell.window else "BASELINE",
         "logging_table_commit_version": source.version,
         "monitor_version": source.monitor_version,
         "granularity": cell.granularity,
-        source.config.model_id_column: cell.model,
-    }
-    non_null = [summary.column_name for summary in summaries if summary.has_values]
+        source.config.model_id_column: cell.group.model,
+    } | cell.slice
+    non_null = [summary.column_name for summary in cell.summaries if summary.has_values]
     whole = {"column_name": TABLE, "count": len(cell.rows), "non_null_columns": non_null}
-    yield head | whole | _quality_cells(prepared, cell.rows)
-    for summary in summaries:
+    yield head | whole | dict(data.quality(cell.rows) if data.quality else {})
+    for summary in cell.summaries:
         yield head | {"column_name": summary.column_name, "data_type": summary.data_type} | dict(summary.cells)
 
 
-def _quality_cells(prepared: _Prepared, rows: Rows) -> dict[str, object]:
-    if prepared.label is None:
-        return {}
-    quality = regression_quality(prepared.label[rows], prepared.prediction[rows])
-    return asdict(quality) | {"mean_absolute_error": quality.mean_average_error} if quality else {}
-
-
-def _drift_rows(
-    source: Source, cell: _Cell, summaries: Sequence[Summary], before: tuple[_Cell, Sequence[Summary]]
-) -> Iterator[dict[str, object]]:
-    base_cell, base = before
+def _drift_rows(source: Source, cell: _Cell, base: _Cell, only: Collection[str] | None = None) -> Iterator[dict[str, object]]:
+    """Yield the rows of `cell` against `base`; against a baseline, of the columns that `only` names."""
     head = {
         "window": bounds(cell.window),
         "granularity": cell.granularity,
         "monitor_version": source.monitor_version,
-        source.config.model_id_column: cell.model,
-        "window_cmp": bounds(base_cell.window),
-        "drift_type": "CONSECUTIVE",
-    }
+        source.config.model_id_column: cell.group.model,
+        "window_cmp": bounds(base.window),
+        "drift_type": "CONSECUTIVE" if base.window else "BASELINE",
+    } | cell.slice
+    summaries = [summary for summary in cell.summaries if only is None or summary.column_name in only]
+    pairs = list(zip(summaries, base.summaries, strict=True))
     yield head | {
         "column_name": TABLE,
-        "count_delta": len(cell.rows) - len(base_cell.rows),
+        "count_delta": len(cell.rows) - len(base.rows),
         "non_null_columns_delta": {
-            "added": sum(now.has_values and not then.has_values for now, then in zip(summaries, base, strict=True)),
-            "missing": sum(then.has_values and not now.has_values for now, then in zip(summaries, base, strict=True)),
+            "added": sum(now.has_values and not then.has_values for now, then in pairs),
+            "missing": sum(then.has_values and not now.has_values for now, then in pairs),
         },
     }
-    for now, then in zip(summaries, base, strict=True):
+    for now, then in pairs:
         yield head | comparison(now, then)
 
 
-def bounds(window: Window) -> dict[str, dt.datetime]:
-    """Return the struct that the metric tables hold for `window`."""
-    return {"start": moment(window.start), "end": moment(window.end)}
+def bounds(window: Window | None) -> dict[str, dt.datetime] | None:
+    """Return the struct that the metric tables hold for `window`; None for the baseline, which has none."""
+    return {"start": moment(window.start), "end": moment(window.end)} if window else None
 
 
 def moment(micros: int) -> dt.datetime:

@@ -43,6 +43,11 @@ class InferenceLogConfig(msgspec.Struct, frozen=True, kw_only=True, omit_default
     model_id_column: str
     label_column: str | None = None
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether predictions are numbers to be near to, and not classes to be hit."""
+        return self.problem_type == "INFERENCE_PROBLEM_TYPE_REGRESSION"
+
 
 class CronSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When refreshes would start; kept, not carried out."""
@@ -55,14 +60,14 @@ class CronSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class DataProfilingConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A table monitor as the client writes it; the first group of fields may not be set yet."""
 
-    baseline_table_name: str | None = None
     custom_metrics: tuple[Document, ...] = ()
     notification_settings: Document | None = None
-    slicing_exprs: tuple[str, ...] = ()
     snapshot: Document | None = None
     time_series: Document | None = None
 
     output_schema_id: str
+    baseline_table_name: str | None = None
+    slicing_exprs: tuple[str, ...] = ()
     inference_log: InferenceLogConfig | None = None
     assets_dir: str | None = None
     schedule: CronSchedule | None = None
@@ -134,13 +139,14 @@ def checked(config: DataProfilingConfig | None) -> DataProfilingConfig:
         found = " and ".join(kinds) or "none"
         raise invalid(f"data_profiling_config needs exactly one of snapshot, time_series, inference_log; found {found}")
     _refuse_what_is_not_computed(config)
+    _check_slices(config)
     if config.inference_log is not None:
         _check_inference_log(config.inference_log)
     return config
 
 
 def _refuse_what_is_not_computed(config: DataProfilingConfig) -> None:
-    later = ("snapshot", "time_series", "baseline_table_name", "custom_metrics", "slicing_exprs", "notification_settings")
+    later = ("snapshot", "time_series", "custom_metrics", "notification_settings")
     for name in later:
         if getattr(config, name) not in (None, ()):
             raise NotEmulated(f"data_profiling_config.{name}")
@@ -148,10 +154,14 @@ def _refuse_what_is_not_computed(config: DataProfilingConfig) -> None:
         raise NotEmulated("data_profiling_config.schedule that is not paused")
 
 
+def _check_slices(config: DataProfilingConfig) -> None:
+    expressions = config.slicing_exprs
+    if not all(expression.strip() for expression in expressions) or len(set(expressions)) < len(expressions):
+        raise invalid(f"data_profiling_config.slicing_exprs needs expressions that differ, none of them empty; found {list(expressions)}")
+
+
 def _check_inference_log(log: InferenceLogConfig) -> None:
     where = "data_profiling_config.inference_log"
-    if log.problem_type != "INFERENCE_PROBLEM_TYPE_REGRESSION":
-        raise NotEmulated(f"{where}.problem_type {log.problem_type}")
     if not log.granularities:
         raise invalid(f"{where}.granularities needs at least one value")
     if len(set(log.granularities)) < len(log.granularities):

@@ -1,7 +1,10 @@
-"""What monitoring needs from the catalog."""
+"""What monitoring needs from the catalog and from Spark."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+
+import pyarrow as pa
 
 from harness.names import FullName
 
@@ -19,4 +22,15 @@ class Tables(Protocol):
 
     def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
         """Return (catalog, schema) of the schema with this `schema_id`, or None."""
+        ...
+
+
+class Expressions(Protocol):
+    """SQL expressions over a table, as the platform evaluates them."""
+
+    def rows(self, table: FullName, version: int, expressions: Sequence[str]) -> pa.Table:
+        """Return the table's columns at `version` and behind them one text column for each expression.
+
+        Raises a `UserError` that says what is wrong with an expression.
+        """
         ...

@@ -1,11 +1,17 @@
-"""Model quality of a regression: pure."""
+"""Model quality: what the `:table` row of a group of rows holds besides its counts. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.monitoring.classification import Classes, classification_quality
+from harness.monitoring.columns import Rows
+
 Numbers = npt.NDArray[np.float64]
+Quality = Callable[[Rows], Mapping[str, object]]
+"""From positions of rows to the cells of their quality; empty when no row has both label and prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,25 @@ class RegressionQuality:
     mean_average_error: float
     mean_absolute_percentage_error: float | None
     r2_score: float | None
+
+
+def regression(label: Numbers, prediction: Numbers) -> Quality:
+    """Return the quality of a regression, NaN being a value that is not there."""
+
+    def quality(rows: Rows) -> Mapping[str, object]:
+        errors = regression_quality(label[rows], prediction[rows])
+        return asdict(errors) | {"mean_absolute_error": errors.mean_average_error} if errors else {}
+
+    return quality
+
+
+def classification(classes: Classes) -> Quality:
+    """Return the quality of a classification."""
+
+    def quality(rows: Rows) -> Mapping[str, object]:
+        return classification_quality(classes, rows) or {}
+
+    return quality
 
 
 def regression_quality(label: Numbers, prediction: Numbers) -> RegressionQuality | None:

@@ -53,6 +53,14 @@ _REGRESSION = [
     ("mean_absolute_percentage_error", pa.float64()),
     ("r2_score", pa.float64()),
 ]
+_SCORES = pa.struct([("one_vs_all", pa.map_(pa.string(), pa.float64())), ("macro", pa.float64()), ("weighted", pa.float64())])
+_CLASSIFICATION = [
+    ("accuracy_score", pa.float64()),
+    ("confusion_matrix", pa.list_(pa.struct([("prediction", pa.string()), ("label", pa.string()), ("count", pa.int64())]))),
+    ("precision", _SCORES),
+    ("recall", _SCORES),
+    ("f1_score", _SCORES),
+]
 _DRIFT_HEAD = [
     ("window", _WINDOW),
     ("granularity", pa.string()),
@@ -79,12 +87,14 @@ _DRIFT_TAIL = [
     ("tv_distance", pa.float64()),
     ("l_infinity_distance", pa.float64()),
 ]
-RESERVED = frozenset(name for name, _ in (*_PROFILE_HEAD, *_PROFILE_TAIL, *_REGRESSION, *_DRIFT_HEAD, *_DRIFT_TAIL))
+RESERVED = frozenset(name for name, _ in (*_PROFILE_HEAD, *_PROFILE_TAIL, *_REGRESSION, *_CLASSIFICATION, *_DRIFT_HEAD, *_DRIFT_TAIL))
 
 
-def profile_schema(model_id_column: str) -> pa.Schema:
+def profile_schema(model_id_column: str, *, regression: bool) -> pa.Schema:
     """Return the profile table's schema; the model-id column bears the user's name for it."""
-    return pa.schema([*_PROFILE_HEAD, (model_id_column, pa.string()), *_PROFILE_TAIL, *_REGRESSION])
+    # Assumption: only the quality columns of the monitor's own problem type are there.
+    quality = _REGRESSION if regression else _CLASSIFICATION
+    return pa.schema([*_PROFILE_HEAD, (model_id_column, pa.string()), *_PROFILE_TAIL, *quality])
 
 
 def drift_schema(model_id_column: str) -> pa.Schema:

@@ -11,9 +11,11 @@ from harness.clock import Clock, millis
 from harness.errors import ApiError, NotEmulated
 from harness.ids import Ids
 from harness.monitoring import tables as delta
-from harness.monitoring.compute import Source, UnfitTable, compute
+from harness.monitoring.compute import Source, compute
 from harness.monitoring.model import Document, Monitor, MonitorRequest, Refresh, RefreshState, checked, invalid, updated
-from harness.monitoring.ports import Tables
+from harness.monitoring.ports import Expressions, Tables
+from harness.monitoring.reading import Reader
+from harness.monitoring.sample import UnfitTable
 from harness.names import FullName
 from harness.state import Documents, Store
 
@@ -28,10 +30,13 @@ class MonitoringService:
     looks at everything unless told otherwise, since sample data is old (a deviation on purpose).
     """
 
-    def __init__(self, *, clock: Clock, ids: Ids, store: Store, tables: Tables, lookback: dt.timedelta | None = None) -> None:
+    def __init__(
+        self, *, clock: Clock, ids: Ids, store: Store, tables: Tables, expressions: Expressions, lookback: dt.timedelta | None = None
+    ) -> None:
         self._clock = clock
         self._ids = ids
         self._tables = tables
+        self._reader = Reader(tables, expressions)
         self._lookback = lookback
         self._monitors = Documents(store, "monitor", Monitor)
         self._refreshes = Documents(store, "monitor_refresh", Refresh)
@@ -200,14 +205,16 @@ class MonitoringService:
     def _refresh(self, refresh: Refresh, monitor: Monitor) -> None:
         if self._tables.table_by_id(monitor.table_id) is None:
             raise UnfitTable(f"{monitor.table}: the table does not exist any more; delete its monitor")
-        rows, version = delta.read(self._tables.table_path(FullName.parse(monitor.table)), monitor.table)
-        created = dt.datetime.fromtimestamp(monitor.created_ms / 1000, dt.UTC)
+        config, created = monitor.config, dt.datetime.fromtimestamp(monitor.created_ms / 1000, dt.UTC)
+        sample, version = self._reader.read(monitor.table, config.slicing_exprs)
+        baseline = None if config.baseline_table_name is None else self._reader.read(config.baseline_table_name, config.slicing_exprs)[0]
         source = Source(
-            name=monitor.table,
-            rows=rows,
+            sample=sample,
             version=version,
             config=monitor.inference_log,
             monitor_version=monitor.version,
+            baseline=baseline,
+            slicing=config.slicing_exprs,
             not_before=None if self._lookback is None else created - self._lookback,
         )
         metrics = compute(source)

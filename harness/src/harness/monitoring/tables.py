@@ -7,7 +7,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from harness.monitoring.compute import UnfitTable
+from harness.monitoring.sample import UnfitTable
 
 log = logging.getLogger(__name__)
 
