@@ -1,6 +1,7 @@
 """Monitors of a running harness where only Spark can say what an expression means."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,13 +16,17 @@ from databricks.sdk.service.dataquality import (
     RefreshState,
 )
 
+from harness.config import Layout
+from harness.dashboard.gather import Told, gather
+from harness.dashboard.render import render
+
 pytestmark = pytest.mark.platform
 
 
 def test_classification_is_sliced_by_an_expression_and_compared_with_its_baseline(
-    spark: Any, workspace: WorkspaceClient, catalog: str
+    spark: Any, workspace: WorkspaceClient, catalog: str, layout: Layout
 ) -> None:
-    """Slices by `hour(at) >= 12`, evaluated by Spark; the scores of each; a baseline of last year's rows."""
+    """Slices by `hour(at) >= 12`, evaluated by Spark; the scores of each; a baseline; a page without pictures of errors."""
     table, base = f"{catalog}.s.scored", f"{catalog}.s.base"
     spark.sql(f"CREATE SCHEMA {catalog}.s")
     rows = "(TIMESTAMP'2026-01-05 09:00:00Z', '1', 'a', 'a'), (TIMESTAMP'2026-01-05 13:00:00Z', '1', 'a', 'b')"
@@ -37,6 +42,9 @@ def test_classification_is_sliced_by_an_expression_and_compared_with_its_baselin
     assert found[("INPUT", None)] == found[("BASELINE", None)] == (0.5, 0.25)
     assert found[("INPUT", "true")] == (0.0, 0.0)
     assert found[("INPUT", "false")] == (1.0, 1.0)
+    page = gather(workspace, layout.warehouse, Told("Classes", "two rows", datetime.now(UTC), 1.0), run_ids=[])
+    assert (page.density, page.days) == (None, ())
+    assert f"{table}_profile_metrics" in render(page)
 
 
 def refreshed(workspace: WorkspaceClient, table: str, base: str, *, slicing: str) -> Refresh:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
-from databricks.sdk.service.dataquality import DataProfilingConfig
+from databricks.sdk.service.dataquality import DataProfilingConfig, InferenceProblemType
 from databricks.sdk.service.jobs import BaseRun
 from databricks.sdk.service.serving import ServedEntityOutput, ServingEndpointDetailed
 from deltalake import DeltaTable
@@ -19,8 +19,8 @@ from harness.dashboard.model import DataTable, Endpoint, Job, Model, Page, Paylo
 NOT_EMULATED = (
     "Permissions are recorded, not enforced.",
     "Schedules are stored and never fire.",
-    "Scale to zero and workload sizes change nothing: one process serves each version.",
-    "Inference-table rows arrive at once; on the platform it can take an hour.",
+    "A workload size limits calls and memory, not cores: one process serves each version.",
+    "Inference-table rows arrive within seconds; on the platform it can take an hour.",
 )
 
 
@@ -44,6 +44,8 @@ def gather(workspace: WorkspaceClient, warehouse: Path, told: Told, *, run_ids: 
     profile = tables.read(profiling.profile_metrics_table_name if profiling else None, "profile metrics")
     drift = tables.read(profiling.drift_metrics_table_name if profiling else None, "drift metrics")
     log = profiling.inference_log if profiling else None
+    # Pictures of errors are for numbers; of a classification the page shows drift and counts.
+    numeric = log is not None and log.problem_type == InferenceProblemType.INFERENCE_PROBLEM_TYPE_REGRESSION
     return Page(
         title=told.title,
         source=told.source,
@@ -53,9 +55,9 @@ def gather(workspace: WorkspaceClient, warehouse: Path, told: Told, *, run_ids: 
         model=_model(entity),
         endpoint=_shown(endpoint, entity),
         density=collect.density(processed, prediction=log.prediction_column, label=log.label_column)
-        if processed is not None and log and log.label_column
+        if processed is not None and log and log.label_column and numeric
         else None,
-        days=collect.days(profile, model_id_column=log.model_id_column) if profile is not None and log else (),
+        days=collect.days(profile, model_id_column=log.model_id_column) if profile is not None and log and numeric else (),
         drift=collect.drift(drift, model_id_column=log.model_id_column) if drift is not None and log else (),
         payload=_payload(endpoint, tables),
         tables=tuple(tables.seen),
