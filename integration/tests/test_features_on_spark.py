@@ -34,7 +34,17 @@ SCHEMA = ", ".join(f"{column.name} {'bigint' if column.type == 'timestamp' else 
 # Doubles whose printed form differs between engines or ages of Java, besides the edges.
 AWKWARD = (0.0, -0.0, 2e-3, 2.2e-322, 2.0**-44, 1e23, 9007199254740993.0, 0.1 + 0.2, 199.99999999999997, float("inf"), float("nan"))
 
-moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
+# Both ends of the calendar, a leap day, the last microsecond before 1970, and hours that New York's clocks skip and repeat.
+EDGES = (
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(2016, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(2016, 3, 13, 2, 30, tzinfo=UTC),
+    datetime(2016, 11, 6, 1, 30, tzinfo=UTC),
+)
+
+moments = st.datetimes(timezones=st.just(UTC)) | st.sampled_from(EDGES)
 numbers = st.none() | st.sampled_from(AWKWARD) | st.floats() | st.floats(0, 250) | st.integers(1, 25_000).map(lambda cents: cents / 100)
 trips = st.fixed_dictionaries(
     {
@@ -93,11 +103,11 @@ def test_spark_and_plain_python_give_the_same_rows(spark: "SparkSession", rows: 
 def test_the_sessions_time_zone_changes_nothing(spark: "SparkSession", rows: list[Trip]) -> None:
     """A TIMESTAMP counts as its wall clock in UTC in every session."""
     frame = on_spark(spark, rows)
-    with time_zone(spark, "UTC"):
-        here = table(frame)
-    with time_zone(spark, "America/New_York"):
-        there = table(frame)
-    assert here == there
+    tables = []
+    for zone in ("UTC", "America/New_York", "Asia/Kolkata"):
+        with time_zone(spark, zone):
+            tables.append(table(frame))
+    assert tables[0] == tables[1] == tables[2]
 
 
 def test_exact_duplicates_are_numbered_and_stay_together(spark: "SparkSession") -> None:

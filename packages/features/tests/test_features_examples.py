@@ -12,7 +12,7 @@ def test_the_readmes_example_runs() -> None:
     assert doctest.testfile(str(Path(__file__).parents[1] / "README.md"), module_relative=False).failed == 0
 
 
-@pytest.mark.parametrize("module", ["keys", "plain"])
+@pytest.mark.parametrize("module", ["keys", "plain", "sql"])
 def test_examples_in_docstrings_run(module: str) -> None:
     """What a docstring prints is what comes out."""
     result = doctest.testmod(import_module(f"taxi_fare_features.{module}"))

@@ -1,23 +1,34 @@
 """Laws of the feature rules."""
 
 import struct
-from datetime import datetime
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taxi_fare_features import TABLE_COLUMNS, feature_frame, feature_row, passes_filters, trip_id
+from taxi_fare_features import TABLE_COLUMNS, TIME, feature_frame, feature_row, passes_filters, trip_id
 from taxi_fare_features.keys import Value, xxhash64_of_double
 
 pytestmark = pytest.mark.property
 
 Trip = dict[str, Value]
 
-moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001 - the source holds wall clocks
+# Edges of calendars and clocks: both ends of what Python holds, leap days, hours that daylight saving skips or repeats, microseconds.
+EDGES = (
+    datetime(1, 1, 1),  # noqa: DTZ001 - the source holds wall clocks
+    datetime(9999, 12, 31, 23, 59, 59, 999_999),  # noqa: DTZ001
+    datetime(2016, 2, 29, 23, 59, 59, 999_999),  # noqa: DTZ001
+    datetime(1900, 2, 28, 12),  # noqa: DTZ001
+    datetime(1969, 12, 31, 23, 59, 59, 999_999),  # noqa: DTZ001
+    datetime(2016, 3, 13, 2, 30),  # noqa: DTZ001
+    datetime(2016, 11, 6, 1, 30),  # noqa: DTZ001
+)
+moments = st.datetimes() | st.sampled_from(EDGES)
 zips = st.none() | st.integers(0, 99_999)
-numbers = st.none() | st.floats(allow_nan=False) | st.floats(0, 250).map(lambda fare: round(fare, 2))
+numbers = st.none() | st.floats() | st.floats(0, 250).map(lambda fare: round(fare, 2))
 trips = st.fixed_dictionaries(
     {
         "tpep_pickup_datetime": st.none() | moments,
@@ -48,6 +59,24 @@ def test_the_frame_form_equals_the_plain_form(rows: list[Trip]) -> None:
     """Row by row, filters, keys, features and split are the same."""
     expected = [feature_row(row) for row in rows if passes_filters(row)]
     assert feature_frame(frame(rows)).to_dict("records") == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28)),  # noqa: DTZ001 - hypothesis wants naive bounds
+    st.sampled_from(["America/New_York", "Asia/Kolkata", "Pacific/Kiritimati", "Europe/London"]),
+)
+def test_an_instant_is_the_same_trip_whatever_zone_writes_it(wall_clock: datetime, zone: str) -> None:
+    """Also in the hours that a clock change skips or repeats: what counts is the wall clock in UTC."""
+    here = wall_clock.replace(tzinfo=UTC)
+    there = here.astimezone(ZoneInfo(zone))
+    rows = [{**usual(), "tpep_pickup_datetime": moment} for moment in (wall_clock, here, there)]
+    known = [{name: value for name, value in feature_row(row).items() if name != TIME} for row in rows]
+    assert known[0] == known[1] == known[2]
+
+
+def usual() -> Trip:
+    return {"tpep_dropoff_datetime": None, "trip_distance": 1.4, "fare_amount": 8.0, "pickup_zip": 1, "dropoff_zip": 2}
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,4 +1,4 @@
-"""The feature rules of the taxi fare model: one definition, as plain Python, pandas and Spark columns."""
+"""The feature rules of the taxi fare model: one definition, as plain Python, pandas, Spark columns, SQL and the model's types."""
 
 from taxi_fare_features.frames import feature_frame
 from taxi_fare_features.keys import trip_id
@@ -8,6 +8,7 @@ from taxi_fare_features.rules import (
     FEATURES,
     FILTERS,
     KEY,
+    MODEL_TYPES,
     REQUEST_COLUMNS,
     SOURCE_COLUMNS,
     SPLIT,
@@ -17,12 +18,14 @@ from taxi_fare_features.rules import (
     MissingColumnError,
 )
 from taxi_fare_features.spark_columns import feature_columns
+from taxi_fare_features.sql import feature_sql, filter_sql, named_struct_sql
 
 __all__ = [
     "FEATURES",
     "FEATURE_COLUMNS",
     "FILTERS",
     "KEY",
+    "MODEL_TYPES",
     "REQUEST_COLUMNS",
     "SOURCE_COLUMNS",
     "SPLIT",
@@ -33,6 +36,9 @@ __all__ = [
     "feature_columns",
     "feature_frame",
     "feature_row",
+    "feature_sql",
+    "filter_sql",
+    "named_struct_sql",
     "passes_filters",
     "trip_id",
 ]

@@ -1,7 +1,7 @@
 """Every rule about taxi features, written once, as data. The plain, pandas and Spark forms interpret these and nothing else."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,6 +104,8 @@ TIME = "pickup_datetime"
 TARGET = "fare_amount"
 SPLIT = "split"
 FEATURE_COLUMNS: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+# What the model's signature says of each feature, in MLflow's words: never `float`, which would round what the table has as DOUBLE.
+MODEL_TYPES: Mapping[str, str] = {feature.name: {"double": "double", "int": "long"}[feature.type] for feature in FEATURES}
 REQUEST_COLUMNS: tuple[str, ...] = (KEY, *FEATURE_COLUMNS)
 TABLE_COLUMNS: tuple[str, ...] = (KEY, TIME, *FEATURE_COLUMNS, TARGET, SPLIT)
 
