@@ -88,7 +88,7 @@ def test_first_deployment_makes_everything(given: Given, served: Served) -> None
     (experiment,) = served.jobs.experiments
     assert settings == {
         "name": "nightly",
-        "description": int(experiment),
+        "description": experiment,
         "max_concurrent_runs": 1,
         "queue": {"enabled": True},
         "parameters": [{"name": "day", "default": "monday"}],
@@ -118,6 +118,64 @@ def test_second_deployment_of_the_same_changes_nothing(given: Given, served: Ser
     assert served.jobs.writes == writes
     assert _state(given.client) == state
     assert given.builds() == 1
+
+
+RETRAINING = """
+bundle: {name: demo}
+resources:
+  jobs:
+    a_monitoring:
+      tasks:
+        - {task_key: needed, condition_task: {op: EQUAL_TO, left: "{{job.trigger.type}}", right: "${resources.jobs.training.id}"}}
+        - task_key: retrain
+          depends_on: [{task_key: needed, outcome: "true"}]
+          run_job_task: {job_id: "${resources.jobs.training.id}", job_parameters: {job_id: "${resources.jobs.training.id}"}}
+    training:
+      name: training
+      environments: [{environment_key: default, spec: {environment_version: "5"}}]
+      tasks: [{task_key: train, environment_key: default, python_wheel_task: {package_name: pack, entry_point: main}}]
+  schemas: {s: {name: s, catalog_name: main, comment: "${resources.jobs.training.id}"}}
+"""
+
+
+def test_resource_that_others_refer_to_is_made_first_whatever_its_kind_and_place(given: Given, served: Served) -> None:
+    given.write(RETRAINING)
+
+    done = given.deploy()
+
+    assert str(done.plan) == "3 to add, 0 to change, 0 to delete"
+    training, monitoring = (int(done.ids[f"resources.jobs.{key}"]) for key in ("training", "a_monitoring"))
+    assert served.jobs.jobs[monitoring]["tasks"] == [
+        {"task_key": "needed", "condition_task": {"op": "EQUAL_TO", "left": "{{job.trigger.type}}", "right": str(training)}},
+        {
+            "task_key": "retrain",
+            "depends_on": [{"task_key": "needed", "outcome": "true"}],
+            "run_job_task": {"job_id": training, "job_parameters": {"job_id": str(training)}},
+        },
+    ]
+    assert given.client.schemas.get("main.s").comment == str(training)
+
+
+def test_second_deployment_of_jobs_that_run_each_other_changes_nothing(given: Given, served: Served) -> None:
+    given.write(RETRAINING)
+    given.deploy()
+    writes = list(served.jobs.writes)
+
+    assert str(given.deploy().plan) == "0 to add, 0 to change, 0 to delete"
+    assert served.jobs.writes == writes
+
+
+def test_job_made_again_is_told_to_those_that_refer_to_it(given: Given, served: Served) -> None:
+    given.write(RETRAINING)
+    before = given.deploy().ids
+    del served.jobs.jobs[int(before["resources.jobs.training"])]
+
+    done = given.deploy()
+
+    assert str(done.plan) == "1 to add, 2 to change, 0 to delete"
+    training = int(done.ids["resources.jobs.training"])
+    assert training != int(before["resources.jobs.training"])
+    assert served.jobs.jobs[int(done.ids["resources.jobs.a_monitoring"])]["tasks"][1]["run_job_task"]["job_id"] == training
 
 
 def test_changed_job_is_reset_and_keeps_its_id(given: Given, served: Served) -> None:

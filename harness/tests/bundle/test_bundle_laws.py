@@ -32,9 +32,9 @@ def bundles(draw: st.DrawFn) -> str:
         parts = draw(st.lists(st.one_of(st.sampled_from(pieces), _SAFE.filter(lambda text: "${" not in text)), min_size=1, max_size=3))
         variables[name] = {"default": "".join(parts) or "x"}
         pieces.append(f"${{var.{name}}}")
-    text = st.lists(st.sampled_from([*pieces, "a", "-", "${resources.jobs.j.name}", "${resources.jobs.j.id}"]), min_size=1, max_size=3).map(
-        "".join
-    )
+    text = st.lists(
+        st.sampled_from([*pieces, "a", "-", "${resources.jobs.j.name}", "${resources.jobs.last.id}"]), min_size=1, max_size=3
+    ).map("".join)
     tasks: list[Json] = [
         {"task_key": key, "timeout_seconds": draw(st.integers(0, 9)), "notebook_task": {"notebook_path": draw(text)}}
         for key in draw(st.lists(_KEYS, min_size=1, max_size=3, unique=True))
@@ -45,7 +45,11 @@ def bundles(draw: st.DrawFn) -> str:
         "variables": variables,
         "artifacts": {"a": artifact},
         "resources": {
-            "jobs": {"j": {"name": draw(st.sampled_from(pieces)), "tasks": tasks}, "k": {"description": draw(text), "tasks": tasks[:1]}},
+            "jobs": {
+                "j": {"name": draw(st.sampled_from(pieces)), "tasks": tasks},
+                "k": {"description": draw(text), "tasks": tasks[:1]},
+                "last": {"tasks": [{"task_key": "t", "notebook_task": {"notebook_path": "n"}}]},
+            },
             "schemas": {"s": {"name": "s", "catalog_name": "${var.one}", "comment": draw(text)}},
             "experiments": {"e": {"name": "/Users/${var.two}/e"}},
         },

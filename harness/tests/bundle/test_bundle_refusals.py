@@ -13,6 +13,14 @@ Resolve = Callable[..., Bundle]
 NAMED = "bundle: {name: demo}\n"
 TASK = "{task_key: t, environment_key: e, python_wheel_task: {package_name: p, entry_point: m}}"
 
+CONDITION = "{task_key: c, condition_task: {op: EQUAL_TO, left: a, right: b}}"
+TWO_JOBS = """bundle: {name: demo}
+resources:
+  jobs:
+    a: {tasks: [{task_key: t, run_job_task: {job_id: 1}}, {task_key: u, run_job_task: {job_id: "${resources.jobs.b.id}"}}]}
+    b: {tasks: [{task_key: t, run_job_task: {job_id: "${resources.jobs.a.id}"}}]}
+"""
+
 
 def job(tasks: str, rest: str = "") -> str:
     """Return a bundle with one job."""
@@ -95,6 +103,45 @@ def job(tasks: str, rest: str = "") -> str:
             "databricks.yml:7:7: unknown reference ${resources.jobs.k.id}",
             id="unknown resource",
         ),
+        pytest.param(
+            TWO_JOBS,
+            "databricks.yml:4:88: resources refer to each other's ids in a circle: "
+            "resources.jobs.a -> resources.jobs.b -> resources.jobs.a; remove one reference",
+            id="jobs that run each other",
+        ),
+        pytest.param(
+            job("{task_key: t, run_job_task: {job_id: '${resources.jobs.j.id}'}}"),
+            "databricks.yml:6:44: resources refer to each other's ids in a circle: resources.jobs.j -> resources.jobs.j",
+            id="job that runs itself",
+        ),
+        pytest.param(
+            job("{task_key: t, run_job_task: {job_id: '${resources.jobs.other.id}'}}"),
+            "databricks.yml:6:44: unknown reference ${resources.jobs.other.id}",
+            id="job that is not there",
+        ),
+        pytest.param(
+            job("{task_key: t, run_job_task: {}}"), "databricks.yml:6:29: resources.jobs.j.tasks[0].run_job_task: 'job_id'", id="no job"
+        ),
+        pytest.param(
+            job("{task_key: t, condition_task: {op: EQUAL_TO, left: a}}"),
+            "databricks.yml:6:29: resources.jobs.j.tasks[0].condition_task: 'right' is missing; add it",
+            id="half a condition",
+        ),
+        pytest.param(
+            job("{task_key: t, condition_task: {op: LIKE, left: a, right: b}}"),
+            "resources.jobs.j.tasks[0].condition_task.op: 'LIKE' is not known; expected one of EQUAL_TO, GREATER_THAN",
+            id="unknown operator",
+        ),
+        pytest.param(
+            job(f"{TASK}, {{task_key: u, depends_on: [{{task_key: t, outcome: 'true'}}], run_job_task: {{job_id: 1}}}}"),
+            "resources.jobs.j.tasks[1].depends_on: task 't' is no condition_task and has no 'outcome'; remove it",
+            id="outcome of what is no condition",
+        ),
+        pytest.param(
+            job(f"{CONDITION}, {{task_key: u, depends_on: [{{task_key: c, outcome: yes}}], run_job_task: {{job_id: 1}}}}"),
+            'resources.jobs.j.tasks[1].depends_on: outcome \'yes\' is not known; expected "true" or "false"',
+            id="unknown outcome",
+        ),
     ],
 )
 def test_bad_bundle_is_refused_in_one_sentence(resolved: Resolve, text: str, message: str) -> None:
@@ -149,6 +196,11 @@ def test_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
         pytest.param(job(TASK.replace("environment_key: e", "existing_cluster_id: c")), r"tasks\[0\]\.existing_cluster_id", id="cluster"),
         pytest.param(
             NAMED + "resources: {schemas: {s: {name: s, catalog_name: c, grants: []}}}\n", r"resources\.schemas\.s\.grants", id="grants"
+        ),
+        pytest.param(
+            job("{task_key: t, run_job_task: {job_id: 7, notebook_params: {a: b}}}"),
+            r"databricks\.yml:6:55: resources\.jobs\.j\.tasks\[0\]\.run_job_task\.notebook_params",
+            id="parameters for notebooks",
         ),
         pytest.param(NAMED + "artifacts: {a: {type: whl, files: []}}\n", r"artifacts\.a\.files", id="artifact files"),
         pytest.param(NAMED + "workspace: {artifact_path: /Volumes/c/s/v}\n", "/Volumes/c/s/v", id="wheels in a volume"),

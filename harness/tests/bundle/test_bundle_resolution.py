@@ -182,14 +182,13 @@ class TestDevelopment:
 
 
 def test_id_of_a_schema_is_its_full_name_and_id_of_a_job_waits_for_the_deployment(resolved: Resolve) -> None:
-    text = NAMED + "resources: {schemas: {s: {name: s, catalog_name: c}}}\n" + JOB.replace("resources:\n", "", 1)
-    text = (
-        NAMED
-        + JOB
-        + "      description: ${resources.schemas.s.id} ${resources.jobs.nightly.id}\n  schemas: {s: {name: s, catalog_name: c}}\n"
-    )
+    other = "    other: {tasks: [{task_key: t, run_job_task: {job_id: '${resources.jobs.nightly.id}'}}]}\n"
+    text = NAMED + JOB + "      description: ${resources.schemas.s.id}\n" + other + "  schemas: {s: {name: s, catalog_name: c}}\n"
 
-    assert body(resolved(text), "resources.jobs.nightly")["description"] == "c.s ${resources.jobs.nightly.id}"
+    found = resolved(text)
+
+    assert body(found, "resources.jobs.nightly")["description"] == "c.s"
+    assert body(found, "resources.jobs.other")["tasks"] == [{"task_key": "t", "run_job_task": {"job_id": "${resources.jobs.nightly.id}"}}]
 
 
 def test_paths_start_from_the_file_they_are_written_in(resolved: Resolve) -> None:

@@ -96,7 +96,23 @@ def test_a_deleted_job_is_gone(workspace: Any) -> None:
         pytest.param([task("a b")], {}, "task_key must be 1 to 100 letters", id="bad key"),
         pytest.param([task("../a")], {}, "task_key must be 1 to 100 letters", id="key that would leave the folder"),
         pytest.param([task("a", environment_key="other")], {}, "environment_key 'other' is not among", id="unknown environment"),
-        pytest.param([{"task_key": "a"}], {}, r"tasks\[0\] \('a'\): no task type; expected 'python_wheel_task'", id="no type"),
+        pytest.param([{"task_key": "a"}], {}, r"tasks\[0\] \('a'\): no task type; expected exactly one of 'python", id="no type"),
+        pytest.param(
+            [task("a", condition_task={"op": "EQUAL_TO", "left": "1", "right": "1"})],
+            {},
+            "python_wheel_task and condition_task; expected exactly one of",
+            id="two types",
+        ),
+        pytest.param(
+            [task("a"), task("b", depends_on=[{"task_key": "a", "outcome": "true"}])],
+            {},
+            'The dependency on a non-if/else condition "a" specifies an outcome "true". Outcomes can only be specified for if/else',
+            id="outcome of what is no condition",
+        ),
+        pytest.param(
+            [{"task_key": "a", "condition_task": {"op": "LIKE", "left": "1", "right": "1"}}], {}, "Invalid enum value 'LIKE'", id="operator"
+        ),
+        pytest.param([{"task_key": "a", "run_job_task": {}}], {}, "missing required field `job_id`", id="no job to run"),
         pytest.param([task("a", run_if="SOMETIMES")], {}, "Invalid enum value 'SOMETIMES'", id="unknown run_if"),
         pytest.param([task("a", max_retries=-2)], {}, "max_retries must be -1 or more", id="retries"),
         pytest.param([task("a")], {"max_concurrent_runs": 1001}, "max_concurrent_runs must be between 0 and 1000", id="too many runs"),
@@ -140,9 +156,13 @@ def test_a_job_that_cannot_work_is_refused_when_it_is_created(
     ("more", "message"),
     [
         pytest.param({"notebook_task": {"notebook_path": "/x"}}, r"tasks\[0\] \('a'\): task type 'notebook_task'", id="notebook"),
-        pytest.param({"condition_task": {"op": "EQUAL_TO", "left": "1", "right": "1"}}, "task type 'condition_task'", id="condition"),
+        pytest.param({"for_each_task": {"inputs": "[1]", "task": {}}}, "task type 'for_each_task'", id="for each"),
+        pytest.param(
+            {"python_wheel_task": None, "run_job_task": {"job_id": 1, "notebook_params": {"a": "b"}}},
+            "'run_job_task.notebook_params'",
+            id="for notebooks of the other job",
+        ),
         pytest.param({"new_cluster": {"num_workers": 1}}, "'new_cluster' .supported: serverless compute", id="cluster"),
-        pytest.param({"depends_on": [{"task_key": "a", "outcome": "true"}]}, "with an 'outcome'", id="outcome"),
     ],
 )
 def test_what_the_harness_cannot_run_is_refused_by_name(workspace: Any, more: dict[str, object], message: str) -> None:

@@ -7,6 +7,7 @@ from databricks.sdk.service.jobs import Task
 
 from harness.bundle.conform import UnknownKey, accepted
 from harness.bundle.nodes import Node
+from harness.bundle.references import references
 from harness.errors import UserError
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
@@ -16,6 +17,7 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "experiments": ("name",),
     "jobs": (),
 }
+_REQUIRED_IN_TASK: Mapping[str, tuple[str, ...]] = {"condition_task": ("op", "left", "right"), "run_job_task": ("job_id",)}
 
 
 def check_required(resources: Node) -> None:
@@ -41,16 +43,33 @@ def check_job(job: Node, path: str) -> None:
             raise UserError(f"{task.at}: {path}.tasks[{number}]: 'task_key' is missing; give the task a name")
         keys[key.string()] = task
     environments = _keys(job, "environments", "environment_key")
+    conditions = [str(key) for key, task in keys.items() if task.child("condition_task") is not None]
     for number, task in enumerate(items):
         inner = f"{path}.tasks[{number}]"
         _check_type(task, inner)
         _check_depends(task, inner, [str(key) for key in keys])
+        _check_outcomes(task, inner, conditions)
         environment = task.child("environment_key")
         if environment is not None and environment.string() not in environments:
             known = ", ".join(environments) or "none"
             message = f"'{environment.string()}' is not in 'environments:'; expected one of {known}"
             raise UserError(f"{environment.at}: {inner}.environment_key: {message}")
     _check_order(items, path)
+
+
+def check_circles(resources: Node) -> None:
+    """Raise when resources need each other's ids, so that none of them can be made first."""
+    needs: dict[str, dict[str, Node]] = {
+        f"resources.{kind}.{key}": dict(_needed(resource))
+        for kind, section in resources.entries().items()
+        for key, resource in section.entries().items()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = error.args[1][::-1]  # each refers to the next
+        said = f"resources refer to each other's ids in a circle: {' -> '.join(circle)}"
+        raise UserError(f"{needs[circle[0]][circle[1]].at}: {said}; remove one reference") from error
 
 
 def unknown_task_types(warnings: list[UnknownKey]) -> None:
@@ -75,17 +94,42 @@ def dependencies(task: Node) -> Iterator[Node]:
             yield key
 
 
+def _needed(tree: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the paths of the resources that a resource refers to, with where it does."""
+    for below in (*tree.entries().values(), *tree.items()):
+        yield from _needed(below)
+    for path in references(tree.value) if isinstance(tree.value, str) else ():
+        if path[0] == "resources":
+            yield ".".join(path[:3]), tree
+
+
 def _check_type(task: Node, path: str) -> None:
     found = [key for key in task.entries() if key in task_types()]
     if len(found) != 1:
         what = f"has {' and '.join(found)}" if found else "has no type"
         raise UserError(f"{task.at}: {path}: the task {what}; expected exactly one of {', '.join(task_types())}")
+    work = task.entries()[found[0]]
+    for key in _REQUIRED_IN_TASK.get(found[0], ()):
+        if work.child(key) is None:
+            raise UserError(f"{work.at}: {path}.{found[0]}: '{key}' is missing; add it")
 
 
 def _check_depends(task: Node, path: str, keys: list[str]) -> None:
     for key in dependencies(task):
         if key.string() not in keys:
             raise UserError(f"{key.at}: {path}.depends_on: no task '{key.string()}' in this job; expected one of {', '.join(keys)}")
+
+
+def _check_outcomes(task: Node, path: str, conditions: list[str]) -> None:
+    found = task.child("depends_on")
+    for item in found.items() if found is not None else ():
+        outcome, key = item.child("outcome"), item.child("task_key")
+        if outcome is None or key is None:
+            continue
+        if key.string() not in conditions:
+            raise UserError(f"{outcome.at}: {path}.depends_on: task '{key.string()}' is no condition_task and has no 'outcome'; remove it")
+        if outcome.string() not in ("true", "false"):
+            raise UserError(f'{outcome.at}: {path}.depends_on: outcome \'{outcome.string()}\' is not known; expected "true" or "false"')
 
 
 def _check_order(tasks: tuple[Node, ...], path: str) -> None:

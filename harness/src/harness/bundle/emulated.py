@@ -8,7 +8,8 @@ from harness.bundle.nodes import Node
 from harness.errors import NotEmulated
 
 # The harness's Jobs API runs these; keep in step with harness/jobs/settings.py.
-TASK_TYPES = ("python_wheel_task",)
+TASK_TYPES = ("python_wheel_task", "condition_task", "run_job_task")
+_PARAMETERS = ("job_id", "job_parameters", "python_params", "python_named_params")
 _COMPUTE = ("new_cluster", "existing_cluster_id", "job_cluster_key", "libraries", "compute")
 _ARTIFACT = ("files", "executable")
 
@@ -54,6 +55,9 @@ def _refused_in_job(job: Node, path: str) -> Iterator[tuple[Node, str]]:
         for name, value in task.entries().items():
             if name in _COMPUTE or (name in task_types() and name not in TASK_TYPES):
                 yield value, f"{path}.tasks[{number}].{name} (supported: {', '.join(TASK_TYPES)} on serverless compute, by environment_key)"
+        for name, value in _entries(task.child("run_job_task")):
+            if name not in _PARAMETERS:
+                yield value, f"{path}.tasks[{number}].run_job_task.{name} (supported: {', '.join(_PARAMETERS)})"
 
 
 def _entries(section: Node | None) -> Iterator[tuple[str, Node]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,6 @@ from harness.bundle.deployed import Entry
 from harness.bundle.model import Resource
 from harness.bundle.nodes import Json
 from harness.bundle.references import references
-from harness.errors import UserError
 
 Action = Literal["create", "update", "recreate", "delete"]
 
@@ -101,12 +100,13 @@ def _action(wanted: Wanted, entry: Entry | None, new: set[str]) -> Action | None
 
 def _ordered(wanted: Sequence[Wanted]) -> Iterator[Wanted]:
     by_path = {each.resource.path: each for each in wanted}
-    try:
-        order = list(TopologicalSorter({path: each.needs for path, each in by_path.items()}).static_order())
-    except CycleError as error:
-        raise UserError(f"resources refer to each other's ids in a circle: {' -> '.join(error.args[1])}; remove one reference") from error
     kinds = list(KINDS)
-    yield from sorted((by_path[path] for path in order), key=lambda each: kinds.index(each.resource.kind))
+    order = TopologicalSorter({path: each.needs for path, each in by_path.items()})
+    order.prepare()  # resolution has refused circles
+    while order.is_active():
+        ready = order.get_ready()
+        yield from sorted((by_path[path] for path in ready), key=lambda each: kinds.index(each.resource.kind))
+        order.done(*ready)
 
 
 def _last_made_first(steps: list[Step]) -> list[Step]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.bundle.checks import check_job, check_required, unknown_task_types
+from harness.bundle.checks import check_circles, check_job, check_required, unknown_task_types
 from harness.bundle.conform import UnknownKey, conform
 from harness.bundle.merge import merge
 from harness.bundle.model import Bundle, Choice, Identity, Source
@@ -208,6 +208,7 @@ def _check(tree: Node) -> None:
     if resources is None:
         return
     check_required(resources)
+    check_circles(resources)
     jobs = resources.child("jobs")
     for key, job in jobs.entries().items() if jobs is not None else ():
         check_job(job, f"resources.jobs.{key}")

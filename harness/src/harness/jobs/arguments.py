@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 
-from harness.jobs.model import RunRequest, Settings, Task
+from harness.jobs.model import PythonWheelTask, RunJobTask, RunRequest, Settings
 from harness.jobs.references import Context, resolve
-from harness.jobs.settings import invalid, not_emulated
+from harness.jobs.settings import OTHER_PARAMETERS, invalid, not_emulated
 
-_OTHER_TASK_TYPES = ("notebook_params", "jar_params", "sql_params", "dbt_commands", "spark_submit_params", "pipeline_params")
 MAX_TOKEN = 64  # docs.databricks.com/api/workspace/jobs/runnow, idempotency_token
 
 
 def check_request(request: RunRequest, settings: Settings) -> None:
     """Raise the platform's 400 for a run-now that does not fit the job."""
-    for name in _OTHER_TASK_TYPES:
+    for name in OTHER_PARAMETERS:
         if getattr(request, name):
             raise not_emulated(f"run-now with '{name}'")
     if len(request.idempotency_token) > MAX_TOKEN:
@@ -36,9 +35,8 @@ def job_parameters(request: RunRequest, settings: Settings) -> dict[str, str]:
     return {parameter.name: request.job_parameters.get(parameter.name, parameter.default) for parameter in settings.parameters}
 
 
-def arguments(task: Task, request: RunRequest, context: Context) -> tuple[str, ...]:
-    """Return the command-line arguments of `task`; `ReferenceProblemError` when a reference stands for nothing."""
-    wheel = task.python_wheel_task
+def arguments(wheel: PythonWheelTask, request: RunRequest, context: Context) -> tuple[str, ...]:
+    """Return the command-line arguments of a wheel task; `ReferenceProblemError` when a reference stands for nothing."""
     named = request.python_named_params if request.python_named_params is not None else wheel.named_parameters
     if request.python_params is not None:
         return tuple(resolve(text, context) for text in request.python_params)
@@ -47,3 +45,17 @@ def arguments(task: Task, request: RunRequest, context: Context) -> tuple[str, .
     # docs.databricks.com/jobs/parameters: job parameters are pushed down to wheel tasks with keyword arguments, and win there.
     pushed: Mapping[str, str] = {**named, **context.parameters}
     return tuple(f"--{name}={resolve(value, context)}" for name, value in pushed.items())
+
+
+def request_for(other: RunJobTask, context: Context) -> RunRequest:
+    """Return what a Run Job task asks of the other job; `ReferenceProblemError` when a reference stands for nothing.
+
+    Assumption: the job's own parameters are not handed on unless the task names them.
+    """
+    positional, named = other.python_params, other.python_named_params
+    return RunRequest(
+        job_id=other.job_id,
+        job_parameters={name: resolve(value, context) for name, value in other.job_parameters.items()},
+        python_params=None if positional is None else tuple(resolve(text, context) for text in positional),
+        python_named_params=None if named is None else {name: resolve(value, context) for name, value in named.items()},
+    )

@@ -12,9 +12,10 @@ import msgspec
 from harness.clock import Clock, millis
 from harness.errors import ApiError, UserError
 from harness.ids import Ids
-from harness.jobs import graph, states
-from harness.jobs.arguments import arguments
-from harness.jobs.model import Result, Run, Settings, State, Task, TaskRun
+from harness.jobs import conditions, graph, nested, states
+from harness.jobs.arguments import arguments, request_for
+from harness.jobs.conditions import ConditionProblemError
+from harness.jobs.model import ConditionTask, PythonWheelTask, Result, Run, RunJobTask, Settings, State, Task, TaskRun, Truth
 from harness.jobs.ports import DependencyFiles, Outcome, TaskProcess, TaskRunner
 from harness.jobs.references import Context, Finished, ReferenceProblemError
 from harness.jobs.requirements import local
@@ -41,6 +42,7 @@ class Surroundings:
     """What every execution needs."""
 
     runs: Runs
+    jobs: nested.JobRuns
     runner: TaskRunner
     files: DependencyFiles
     clock: Clock
@@ -61,6 +63,7 @@ class Execution:
         self._clock = around.clock
         self._runs = around.runs
         self._cancelled = threading.Event()
+        self._outcomes: dict[str, Truth] = {}  # of conditions; written before their end is told
         self._ended: SimpleQueue[tuple[str, Result]] = SimpleQueue()
         self._deadline: dt.datetime | None = None
 
@@ -96,7 +99,7 @@ class Execution:
                 task.task_key: "CANCELED" for task in self._tasks if task.task_key not in results and task.task_key not in running
             }
         else:
-            found, skipped = graph.settle(self._tasks, results)
+            found, skipped = graph.settle(self._tasks, results, self._outcomes)
             ready = [task for task in found if task.task_key not in running]
         for key, result in skipped.items():
             self._change_task(self._runs.get(self._run_id).latest(key), state=states.skipped(result), end_time=self._now())
@@ -159,20 +162,55 @@ class Execution:
         if self._cancelled.is_set():
             return Outcome("CANCELED", "Run cancelled."), ""
         try:
-            process = self._process(task, attempt)
-            return self._around.runner.run(process, cancelled=self._cancelled, on_running=on_running), ""
-        except ReferenceProblemError as error:
+            return self._do(task, attempt, on_running)
+        except (ReferenceProblemError, ConditionProblemError) as error:
             return _failed(str(error)), "INVALID_RUN_CONFIGURATION"
-        except (ApiError, UserError) as error:
-            return _failed(f"Library installation failed: {error}"), "LIBRARY_INSTALLATION_ERROR"
+        except ApiError as error:  # of the other job: no such job, parameters that do not fit, too deep
+            return _failed(error.message), "INVALID_RUN_CONFIGURATION"
         except Exception as error:  # a bug of ours fails the task, never the run that waits for it
             log.exception("run %d: task %s could not be run", self._run_id, task.task_key)
             return _failed(f"The harness could not run the task: {error!r}"), "INTERNAL_ERROR"
 
-    def _process(self, task: Task, attempt: TaskRun) -> TaskProcess:
+    def _do(self, task: Task, attempt: TaskRun, on_running: Callable[[], None]) -> tuple[Outcome, str]:
+        match task.work:
+            case PythonWheelTask() as wheel:
+                return self._run_wheel(task, wheel, attempt, on_running)
+            case ConditionTask() as condition:
+                return self._compare(condition, attempt, on_running), ""
+            case RunJobTask() as other:
+                return self._run_job(task, other, attempt, on_running), ""
+
+    def _compare(self, condition: ConditionTask, attempt: TaskRun, on_running: Callable[[], None]) -> Outcome:
+        on_running()
+        operands = conditions.resolved(condition, self._context(attempt))
+        self._change_task(attempt, resolved={"left": operands.left, "right": operands.right})
+        outcome = conditions.outcome(operands)
+        self._change_task(attempt, outcome=outcome)
+        self._outcomes[attempt.task_key] = outcome
+        return Outcome("SUCCESS")
+
+    def _run_job(self, task: Task, other: RunJobTask, attempt: TaskRun, on_running: Callable[[], None]) -> Outcome:
+        request = request_for(other, self._context(attempt))
+        self._change_task(attempt, resolved={"job_parameters": request.job_parameters})
+        seconds = self._timeout(task)
+        until = None if seconds is None else self._clock.now() + dt.timedelta(seconds=seconds)
+        run_id = nested.begin(self._around.jobs, self._runs, request, self._run, attempt)
+        self._change_task(attempt, triggered_run_id=run_id)
+        on_running()
+        limits = nested.Limits(self._cancelled, lambda: until is not None and self._clock.now() >= until)
+        return nested.wait(self._around.jobs, self._runs, run_id, limits)
+
+    def _run_wheel(self, task: Task, wheel: PythonWheelTask, attempt: TaskRun, on_running: Callable[[], None]) -> tuple[Outcome, str]:
+        try:
+            process = self._process(task, wheel, attempt)
+            return self._around.runner.run(process, cancelled=self._cancelled, on_running=on_running), ""
+        except (ApiError, UserError) as error:
+            return _failed(f"Library installation failed: {error}"), "LIBRARY_INSTALLATION_ERROR"
+
+    def _process(self, task: Task, wheel: PythonWheelTask, attempt: TaskRun) -> TaskProcess:
         values = self._runs.values_folder(self._run_id)
         (values / f"{task.task_key}.json").unlink(missing_ok=True)  # Assumption: a new attempt begins without the values of the one before
-        given = arguments(task, self._run.request, self._context(attempt))
+        given = arguments(wheel, self._run.request, self._context(attempt))
         self._change_task(attempt, arguments=given)
         environment = self._settings.environment(task.environment_key)
         return TaskProcess(
@@ -181,8 +219,8 @@ class Execution:
             task_key=task.task_key,
             folder=self._runs.attempt_folder(self._run_id, attempt),
             values=values,
-            package_name=task.python_wheel_task.package_name,
-            entry_point=task.python_wheel_task.entry_point,
+            package_name=wheel.package_name,
+            entry_point=wheel.entry_point,
             arguments=given,
             environment_version=environment.version,
             dependencies=tuple(local(dependency, self._around.files) for dependency in environment.dependencies),
@@ -208,6 +246,7 @@ class Execution:
             },
             values=self._runs.values(self._run_id),
             workspace_url=self._around.host_url,
+            trigger="run_job_task" if run.parent_task_run_id else "one_time",  # Assumption: the words are those of the API in lower case
         )
 
     def _timeout(self, task: Task) -> float | None:

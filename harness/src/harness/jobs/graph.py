@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from harness.jobs.model import Dependency, Result, RunIf, Task
+from harness.jobs.model import Dependency, Result, RunIf, Task, Truth
 
 Fate = Literal["WAIT", "RUN"] | Result
 # docs.databricks.com/jobs/run-if: excluded tasks are skipped and treated as successful.
@@ -13,34 +13,38 @@ Fate = Literal["WAIT", "RUN"] | Result
 PASSED_OVER: frozenset[Result] = frozenset({"EXCLUDED", "DISABLED"})
 STOPPED: frozenset[Result] = frozenset({"CANCELED", "UPSTREAM_CANCELED"})
 FAILURES: frozenset[Result] = STOPPED | {"FAILED", "TIMEDOUT", "UPSTREAM_FAILED"}
+NO_OUTCOMES: Mapping[str, Truth] = {}
 HANDLES_FAILURES: frozenset[RunIf] = frozenset({"AT_LEAST_ONE_FAILED", "ALL_FAILED"})
 
 
-def settle(tasks: Sequence[Task], finished: Mapping[str, Result]) -> tuple[list[Task], dict[str, Result]]:
+def settle(
+    tasks: Sequence[Task], finished: Mapping[str, Result], outcomes: Mapping[str, Truth] = NO_OUTCOMES
+) -> tuple[list[Task], dict[str, Result]]:
     """Return the tasks whose dependencies let them run, in file order, and the results of those that never will.
 
-    Skipping one task decides others, so the second part is followed through the graph.
+    Skipping one task decides others, so the second part is followed through the graph. `outcomes` are those of the conditions
+    that have been evaluated.
     """
     results = dict(finished)
     skipped: dict[str, Result] = {}
     while True:
         decided: dict[str, Result] = {}
         for task in tasks:
-            found = fate(task, results)
+            found = fate(task, results, outcomes)
             if task.task_key not in results and found != "WAIT" and found != "RUN":  # noqa: PLR1714 - mypy narrows a literal by each comparison
                 decided[task.task_key] = found
         if not decided:
-            return next_tasks(tasks, results), skipped
+            return next_tasks(tasks, results, outcomes), skipped
         skipped |= decided
         results |= decided
 
 
-def next_tasks(tasks: Sequence[Task], finished: Mapping[str, Result]) -> list[Task]:
+def next_tasks(tasks: Sequence[Task], finished: Mapping[str, Result], outcomes: Mapping[str, Truth] = NO_OUTCOMES) -> list[Task]:
     """Return the unfinished tasks that may run now, in file order."""
-    return [task for task in tasks if task.task_key not in finished and fate(task, finished) == "RUN"]
+    return [task for task in tasks if task.task_key not in finished and fate(task, finished, outcomes) == "RUN"]
 
 
-def fate(task: Task, finished: Mapping[str, Result]) -> Fate:
+def fate(task: Task, finished: Mapping[str, Result], outcomes: Mapping[str, Truth] = NO_OUTCOMES) -> Fate:
     """Return whether `task` waits, runs, or with which result it is passed over."""
     if task.disabled:
         return "DISABLED"
@@ -50,7 +54,9 @@ def fate(task: Task, finished: Mapping[str, Result]) -> Fate:
     if upstream and all(result in PASSED_OVER for result in upstream):
         return "EXCLUDED"  # docs, run-if: whatever its own condition
     if not upstream or condition_holds(task.run_if, upstream):
-        return "RUN"
+        # docs.databricks.com/api/workspace/jobs/create, depends_on.outcome: it must be met for the task to run.
+        # Assumption: whatever its run_if, and where run_if already keeps the task from running, that result stands.
+        return "RUN" if all(_met(dependency, outcomes) for dependency in task.depends_on) else "EXCLUDED"
     if task.run_if in HANDLES_FAILURES:
         return "EXCLUDED"
     failures = [result for result in upstream if result in FAILURES]
@@ -89,6 +95,8 @@ def run_result(tasks: Sequence[Task], results: Mapping[str, Result]) -> Result:
 
 def should_retry(task: Task, result: Result, attempt: int) -> bool:
     """Return whether a task that ended with `result` at its `attempt` (0 is the first) is tried again; -1 retries are endless."""
+    if task.condition_task is not None:  # docs.databricks.com/api/workspace/jobs/create: conditions support no retries
+        return False
     again = result == "FAILED" or (result == "TIMEDOUT" and task.retry_on_timeout)
     return again and (task.max_retries < 0 or attempt < task.max_retries)
 
@@ -137,6 +145,11 @@ def reachable(start: str, edges: Mapping[str, Collection[str]]) -> set[str]:
             found.add(key)
             ahead.extend(edges.get(key, ()))
     return found
+
+
+def _met(dependency: Dependency, outcomes: Mapping[str, Truth]) -> bool:
+    """Assumption: a condition that was excluded or failed has come to nothing, so no branch of it is taken."""
+    return dependency.outcome is None or outcomes.get(dependency.task_key) == dependency.outcome
 
 
 def _without(task: Task, wanted: Collection[str]) -> Task:

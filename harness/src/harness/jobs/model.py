@@ -20,6 +20,8 @@ Result = Literal[
 LifeCycle = Literal[
     "QUEUED", "PENDING", "BLOCKED", "WAITING_FOR_RETRY", "RUNNING", "TERMINATING", "TERMINATED", "SKIPPED", "INTERNAL_ERROR"
 ]
+ConditionOp = Literal["EQUAL_TO", "NOT_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "LESS_THAN", "LESS_THAN_OR_EQUAL"]
+Truth = Literal["true", "false"]
 ENDED: frozenset[LifeCycle] = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
 
 
@@ -32,18 +34,40 @@ class PythonWheelTask(msgspec.Struct, frozen=True):
     named_parameters: dict[str, str] | None = None
 
 
+class ConditionTask(msgspec.Struct, frozen=True):
+    """Two texts to compare; references in them are resolved first."""
+
+    op: ConditionOp
+    left: str
+    right: str
+
+
+class RunJobTask(msgspec.Struct, frozen=True):
+    """Which other job to run, with what."""
+
+    job_id: int
+    job_parameters: dict[str, str] = {}
+    python_params: tuple[str, ...] | None = None
+    python_named_params: dict[str, str] | None = None
+
+
+Work = PythonWheelTask | ConditionTask | RunJobTask
+
+
 class Dependency(msgspec.Struct, frozen=True):
-    """An edge of the graph."""
+    """An edge of the graph; `outcome` is what the condition it comes from must have come to."""
 
     task_key: str
-    outcome: str | None = None
+    outcome: Truth | None = None
 
 
 class Task(msgspec.Struct, frozen=True):
-    """A node of the graph."""
+    """A node of the graph, of one type: one of the `…_task` fields is there."""
 
     task_key: str
-    python_wheel_task: PythonWheelTask
+    python_wheel_task: PythonWheelTask | None = None
+    condition_task: ConditionTask | None = None
+    run_job_task: RunJobTask | None = None
     environment_key: str = ""
     depends_on: tuple[Dependency, ...] = ()
     run_if: RunIf = "ALL_SUCCESS"
@@ -57,6 +81,14 @@ class Task(msgspec.Struct, frozen=True):
     def upstream(self) -> tuple[str, ...]:
         """The keys of the tasks it waits for."""
         return tuple(dependency.task_key for dependency in self.depends_on)
+
+    @property
+    def work(self) -> Work:
+        """What it does; parsing has checked that there is one."""
+        found = self.python_wheel_task or self.condition_task or self.run_job_task
+        if found is None:
+            raise ValueError(f"task '{self.task_key}' has no type")
+        return found
 
 
 class EnvironmentSpec(msgspec.Struct, frozen=True):
@@ -152,6 +184,12 @@ class TaskRun(msgspec.Struct, frozen=True):
     setup_duration: int = 0
     execution_duration: int = 0
     arguments: tuple[str, ...] = ()
+    resolved: dict[str, object] = {}
+    """What the references of a condition, or of a job to run, stood for."""
+    outcome: Truth | None = None
+    """What a condition came to."""
+    triggered_run_id: int = 0
+    """The run that a Run Job task began."""
     error: str = ""
     error_trace: str = ""
 
@@ -188,6 +226,8 @@ class Run(msgspec.Struct, frozen=True):
     start_time: int
     end_time: int = 0
     queued_time: int = 0
+    parent_task_run_id: int = 0
+    """The attempt of a Run Job task that began it; 0 when nobody but a caller did."""
 
     def attempts(self, task_key: str) -> tuple[TaskRun, ...]:
         """Return the attempts of a task, first to last."""

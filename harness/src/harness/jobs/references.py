@@ -6,7 +6,7 @@ The list is the one of docs.databricks.com/jobs/dynamic-value-references, withou
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.config import WORKSPACE_ID
@@ -39,6 +39,7 @@ class Context:
     finished: Mapping[str, Finished]
     values: Mapping[str, Mapping[str, object]]
     workspace_url: str
+    trigger: str = "one_time"
 
 
 class ReferenceProblemError(Exception):
@@ -65,6 +66,14 @@ def check(texts: Sequence[str], *, parameters: Sequence[str], upstream: Sequence
 def resolve(text: str, context: Context) -> str:
     """Return `text` with each reference replaced; `ReferenceProblemError` when one stands for nothing."""
     return REFERENCE.sub(lambda found: _value(found[1], context), text)
+
+
+def referred_values(text: str, context: Context) -> Iterator[tuple[str, object]]:
+    """Yield the task values that `text` refers to, as they were set, with their references; those never set are left out."""
+    for reference in REFERENCE.findall(text):
+        match reference.split("."):
+            case ["tasks", task, "values", *key] if ".".join(key) in context.values.get(task, {}):
+                yield reference, context.values[task][".".join(key)]
 
 
 def _value(reference: str, context: Context) -> str:
@@ -94,7 +103,7 @@ NAMES: Mapping[str, Callable[[Context], object]] = {
     "job.name": lambda context: context.job_name,
     "job.run_id": lambda context: context.run_id,
     "job.repair_count": lambda _: 0,
-    "job.trigger.type": lambda _: "one_time",
+    "job.trigger.type": lambda context: context.trigger,
     "job.start_time.iso_date": lambda context: context.start_time.date().isoformat(),
     "job.start_time.iso_datetime": lambda context: f"{context.start_time:%Y-%m-%dT%H:%M:%S}Z",
     "job.start_time.timestamp_ms": lambda context: int(context.start_time.timestamp() * 1000),

@@ -51,18 +51,20 @@ class JobService:
         self._tokens = Documents(store, "job_run_token", int)
         self._runs = Runs(store, layout.logs / "runs")
         self._host_url = host_url.rstrip("/")
-        self._around = Surroundings(self._runs, runner, files, clock, ids, self._host_url, on_event)
+        self._around = Surroundings(self._runs, self, runner, files, clock, ids, self._host_url, on_event)
         self._executing: dict[int, _Executing] = {}
         self._lock = threading.Lock()
         self._closed = False
 
     def start(self) -> None:
-        """Mark what was active when the last harness ended as failed, and begin what was queued."""
-        for run in self._runs.active():
-            if run.state.life_cycle_state == "QUEUED":
-                self._start_queued(run.job_id)
-            elif run.run_id not in self._executing:
+        """Mark what was active when the last harness ended as failed, and begin what was queued (but for a task that has failed so)."""
+        active = self._runs.active()
+        queued = [run for run in active if run.state.life_cycle_state == "QUEUED" and not run.parent_task_run_id]
+        for run in active:
+            if run not in queued and run.run_id not in self._executing:
                 self._interrupt(run)
+        for run in queued:
+            self._start_queued(run.job_id)
 
     def close(self) -> None:
         """End every task that runs; their runs are marked at the next start. Twice without harm."""
@@ -114,8 +116,8 @@ class JobService:
             jobs = [job for job in jobs if view.name(job).lower() == name.lower()]
         return view.job_page(jobs, limit=limit, page_token=page_token, expand_tasks=expand_tasks)
 
-    def run_now(self, request: RunRequest, user: str) -> int:
-        """Begin a run and return its id; the same token gives the same run."""
+    def run_now(self, request: RunRequest, user: str, *, parent_task_run_id: int = 0) -> int:
+        """Begin a run, for a caller or for an attempt of a Run Job task, and return its id; the same token gives the same run."""
         with self._jobs.transaction():
             job = self._job(request.job_id)
             known = self._tokens.get(request.idempotency_token) if request.idempotency_token else None
@@ -123,13 +125,17 @@ class JobService:
                 return self._runs.get(known).run_id
             settings = parse(msgspec.json.decode(job.settings, type=dict[str, object]))
             check_request(request, settings)
-            run = self._runs.put(self._new_run(job, settings, request, user))
+            run = self._runs.put(self._new_run(job, settings, request, user, parent_task_run_id))
             if request.idempotency_token:
                 self._tokens.put(request.idempotency_token, run.run_id)
         self._around.on_event(RunEvent(run.run_id, run.job_id, run.state))
         if run.state == states.PENDING:
             self._begin(run, settings)
         return run.run_id
+
+    def is_over(self, run_id: int) -> bool:
+        """Return whether nothing more will happen to a run: it has ended, or the harness is going down."""
+        return self._closed or self._runs.get(run_id).state.ended
 
     def cancel(self, run_id: int) -> None:
         """Begin to end a run; one that has ended already stays as it is."""
@@ -203,7 +209,7 @@ class JobService:
             log.warning("job '%s': its %s is kept, but the harness starts no job by itself; use run-now", settings.name, name)
         return settings
 
-    def _new_run(self, job: Job, settings: Settings, request: RunRequest, user: str) -> Run:
+    def _new_run(self, job: Job, settings: Settings, request: RunRequest, user: str, parent_task_run_id: int) -> Run:
         try:
             tasks = graph.selected(settings.tasks, request.only)
         except KeyError as error:
@@ -224,6 +230,7 @@ class JobService:
             start_time=now,
             end_time=now if state.ended else 0,
             queued_time=now if state == states.QUEUED else 0,
+            parent_task_run_id=parent_task_run_id,
         )
 
     def _first_state(self, job_id: int, settings: Settings, request: RunRequest) -> State:
@@ -236,8 +243,10 @@ class JobService:
         execution = Execution(run, settings, self._around)
         thread = threading.Thread(target=self._to_its_end, args=(run, execution), name=f"run-{run.run_id}", daemon=True)
         with self._lock:
+            if self._closed:
+                return
             self._executing[run.run_id] = _Executing(execution, thread)
-        thread.start()
+            thread.start()
 
     def _to_its_end(self, run: Run, execution: Execution) -> None:
         try:

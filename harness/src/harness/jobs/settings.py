@@ -8,16 +8,20 @@ import msgspec
 
 from harness.errors import ApiError
 from harness.jobs import graph, references
-from harness.jobs.model import Settings, Task
+from harness.jobs.model import ConditionTask, PythonWheelTask, RunJobTask, Settings, Task
 
 Json = dict[str, object]
 WHEEL = "python_wheel_task"
+TASK_TYPES = (WHEEL, "condition_task", "run_job_task")
 MAX_TASKS = 1000  # docs.databricks.com/jobs: limits
 MAX_CONCURRENT_RUNS = 1000  # docs.databricks.com/api/workspace/jobs/create
 ENVIRONMENT_VERSIONS = ("1", "2", "3", "4", "5", "6")
 _KEY = re.compile(r"[\w\-]{1,100}", re.ASCII)  # docs.databricks.com/api/workspace/jobs/create, tasks.task_key
 # Kept and echoed, but nothing here acts on them: the harness says so once, in its log.
 _IDLE_TRIGGERS = ("schedule", "trigger", "continuous")
+_SUPPORTED = ", ".join(f"'{name}'" for name in TASK_TYPES)
+# What run-now and a Run Job task would hand to kinds of tasks that are not emulated.
+OTHER_PARAMETERS = ("notebook_params", "jar_params", "sql_params", "dbt_commands", "spark_submit_params", "pipeline_params")
 _COMPUTE = ("new_cluster", "existing_cluster_id", "job_cluster_key", "libraries", "compute")
 # How arrays are merged by jobs/update.
 _ARRAYS = {"tasks": "task_key", "environments": "environment_key", "job_clusters": "job_cluster_key", "parameters": "name"}
@@ -90,12 +94,17 @@ def _refuse_what_cannot_run(raw: Mapping[str, object]) -> None:
 
 def _refuse_task(task: Mapping[str, object], where: str) -> None:
     for name in task:
-        if name.endswith("_task") and name != WHEEL:
-            raise not_emulated(f"{where}: task type '{name}' (supported: '{WHEEL}')")
+        if name.endswith("_task") and name not in TASK_TYPES:
+            raise not_emulated(f"{where}: task type '{name}' (supported: {_SUPPORTED})")
         if name in _COMPUTE:
             raise not_emulated(f"{where}: '{name}' (supported: serverless compute, by 'environment_key')")
-    if WHEEL not in task:
-        raise invalid(f"{where}: no task type; expected '{WHEEL}'")
+    found = [name for name in TASK_TYPES if task.get(name) is not None]
+    if len(found) != 1:
+        raise invalid(f"{where}: {' and '.join(found) or 'no task type'}; expected exactly one of {_SUPPORTED}")
+    job_to_run = task.get("run_job_task")
+    for name in job_to_run if isinstance(job_to_run, Mapping) else ():
+        if name in OTHER_PARAMETERS:
+            raise not_emulated(f"{where}: 'run_job_task.{name}' (supported: job_parameters, python_params, python_named_params)")
 
 
 def _check_job(settings: Settings) -> None:
@@ -115,6 +124,13 @@ def _check_job(settings: Settings) -> None:
 def _check_task(task: Task, settings: Settings, where: str) -> None:
     if not _KEY.fullmatch(task.task_key):
         raise invalid(f"{where}: task_key must be 1 to 100 letters, digits, hyphens and underscores")
+    if isinstance(task.work, PythonWheelTask):
+        _check_wheel(task, task.work, settings, where)
+    if task.max_retries < -1 or task.min_retry_interval_millis < 0 or task.timeout_seconds < 0:
+        raise invalid(f"{where}: max_retries must be -1 or more, min_retry_interval_millis and timeout_seconds 0 or more")
+
+
+def _check_wheel(task: Task, wheel: PythonWheelTask, settings: Settings, where: str) -> None:
     if task.environment_key not in [environment.environment_key for environment in settings.environments]:
         found = (
             f"environment_key '{task.environment_key}' is not among the job's environments"
@@ -122,14 +138,17 @@ def _check_task(task: Task, settings: Settings, where: str) -> None:
             else "no environment_key"
         )
         raise invalid(f"{where}: {found}; a {WHEEL} on serverless compute needs one")
-    wheel = task.python_wheel_task
     if wheel.parameters and wheel.named_parameters is not None:
         raise invalid(f"{where}: 'parameters' and 'named_parameters' exclude each other")
-    if task.max_retries < -1 or task.min_retry_interval_millis < 0 or task.timeout_seconds < 0:
-        raise invalid(f"{where}: max_retries must be -1 or more, min_retry_interval_millis and timeout_seconds 0 or more")
-    for dependency in task.depends_on:
-        if dependency.outcome is not None:
-            raise not_emulated(f"{where}: depends_on '{dependency.task_key}' with an 'outcome' (of a condition_task)")
+
+
+def _check_outcomes(settings: Settings) -> None:
+    conditions = {task.task_key for task in settings.tasks if task.condition_task is not None}
+    for dependency in (dependency for task in settings.tasks for dependency in task.depends_on):
+        if dependency.outcome is not None and dependency.task_key not in conditions:
+            # The platform's words, as users report them: github.com/Nike-Inc/brickflow/issues/172
+            message = f'The dependency on a non-if/else condition "{dependency.task_key}" specifies an outcome "{dependency.outcome}".'
+            raise invalid(f"{message} Outcomes can only be specified for if/else condition dependencies.")
 
 
 def _check_graph(settings: Settings) -> None:
@@ -141,6 +160,7 @@ def _check_graph(settings: Settings) -> None:
     circle = graph.cycle(upstream)
     if circle:
         raise invalid(f"The tasks' dependencies form a cycle: {' -> '.join(circle)}")
+    _check_outcomes(settings)
     parameters = [parameter.name for parameter in settings.parameters]
     for task in settings.tasks:
         try:
@@ -150,8 +170,16 @@ def _check_graph(settings: Settings) -> None:
 
 
 def _texts(task: Task) -> Iterator[str]:
-    yield from task.python_wheel_task.parameters
-    yield from (task.python_wheel_task.named_parameters or {}).values()
+    match task.work:
+        case PythonWheelTask() as wheel:
+            yield from wheel.parameters
+            yield from (wheel.named_parameters or {}).values()
+        case ConditionTask() as condition:
+            yield from (condition.left, condition.right)
+        case RunJobTask() as other:
+            yield from other.job_parameters.values()
+            yield from other.python_params or ()
+            yield from (other.python_named_params or {}).values()
 
 
 def _unique(where: str, field: str, keys: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from harness.jobs.model import Job, Run, State, TaskRun
-from harness.jobs.settings import Json, invalid
+from harness.jobs.settings import TASK_TYPES, WHEEL, Json, invalid
 from harness.jobs.states import status
 
 T = TypeVar("T")
@@ -90,8 +90,12 @@ def run_page(runs: Sequence[Run], filters: RunFilters, host_url: str) -> Json:
 
 
 def output(metadata: Json, task: TaskRun, logs: str, *, truncated: bool) -> Json:
-    """Return what an attempt printed and how it failed."""
-    shown: Json = {"metadata": metadata, "logs": logs, "logs_truncated": truncated}
+    """Return what an attempt printed, if tasks of its type do, which run it began and how it failed."""
+    shown: Json = {"metadata": metadata}
+    if any(WHEEL in found for found in _tasks(metadata)):
+        shown |= {"logs": logs, "logs_truncated": truncated}
+    if task.triggered_run_id:
+        shown |= {"run_job_output": {"run_id": task.triggered_run_id}}
     if task.error or task.state.result_state in ("FAILED", "TIMEDOUT"):
         shown |= {"error": task.error or task.state.state_message}
     if task.error_trace:
@@ -113,7 +117,8 @@ def _summary(run: Run, settings: Json, host_url: str) -> Json:
         "run_name": settings.get("name", "Untitled"),
         "run_page_url": f"{host_url}/jobs/{run.job_id}/runs/{run.run_id}",
         "run_type": "JOB_RUN",
-        "trigger": "ONE_TIME",
+        "trigger": "RUN_JOB_TASK" if run.parent_task_run_id else "ONE_TIME",
+        **({"trigger_info": {"run_id": run.parent_task_run_id}} if run.parent_task_run_id else {}),
         "format": "MULTI_TASK",
         **_states(run.state),
         **({"schedule": settings["schedule"]} if "schedule" in settings else {}),
@@ -121,19 +126,28 @@ def _summary(run: Run, settings: Json, host_url: str) -> Json:
 
 
 def _task(task: TaskRun, sent: Json, run: Run, host_url: str) -> Json:
-    wheel = sent["python_wheel_task"]
-    resolved = {**wheel, "parameters": task.arguments} if isinstance(wheel, dict) and task.arguments else wheel
     kept = {key: sent[key] for key in ("depends_on", "description", "environment_key", "timeout_seconds", "max_retries") if key in sent}
     return {
         "run_id": task.run_id,
         "task_key": task.task_key,
         **kept,
         "run_if": sent.get("run_if", "ALL_SUCCESS"),
-        "python_wheel_task": resolved,
+        **_work(task, sent),
         "run_page_url": f"{host_url}/jobs/{run.job_id}/runs/{task.run_id}",
         **_progress(task),
         **_states(task.state),
     }
+
+
+def _work(task: TaskRun, sent: Json) -> Json:
+    """Return what the task does, as it was sent but for what only the run knows."""
+    name = next(name for name in TASK_TYPES if sent.get(name) is not None)
+    work = msgspec.convert(sent[name], dict[str, object])
+    if task.arguments:
+        work["parameters"] = task.arguments
+    if task.outcome is not None:
+        work["outcome"] = task.outcome
+    return {name: work, **({"resolved_values": {name: task.resolved}} if task.resolved else {})}
 
 
 def _progress(task: TaskRun) -> Json:
