@@ -50,13 +50,17 @@ def resolved() -> Resolve:
 
 @dataclass
 class FakeJobs:
-    """Remembers jobs and experiments, and plays a run as the test says: `runs` are successive answers, `printed` by task."""
+    """Remembers jobs and experiments, and plays a run as the test says.
+
+    `runs` are successive answers, `inner` those of runs that its tasks begin, by id; `printed` is by task.
+    """
 
     jobs: dict[int, Json] = field(default_factory=dict)
     experiments: dict[str, Json] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     started: list[Json] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
+    inner: dict[int, list[Json]] = field(default_factory=dict)
     printed: dict[str, str] = field(default_factory=dict)
     outputs: dict[int, Json] = field(default_factory=dict)
     refuse: bool = False
@@ -113,8 +117,9 @@ class FakeJobs:
         self.started.append(call.json(dict[str, object]))
         return {"run_id": 7, "number_in_job": 7}
 
-    def _run(self, _: Call) -> object:
-        return self.runs.pop(0) if len(self.runs) > 1 else self.runs[0]
+    def _run(self, call: Call) -> object:
+        runs = self.inner.get(int(call.require("run_id")), self.runs)
+        return runs.pop(0) if len(runs) > 1 else runs[0]
 
     def _run_output(self, call: Call) -> object:
         return self.outputs[int(call.require("run_id"))]

@@ -122,6 +122,26 @@ def test_failed_run_exits_1_and_says_what_failed_and_where_to_look(shell: Shell,
     ]
 
 
+def test_failure_in_a_job_that_a_task_runs_is_told_down_to_its_cause(shell: Shell, served: Served) -> None:
+    shell.type("deploy")
+    run = _ended("FAILED")
+    run["tasks"][0]["run_job_task"] = {"job_id": 5}
+    served.jobs.runs = [run]
+    inner = _ended("FAILED")
+    inner["tasks"][0] |= {"task_key": "train", "run_id": 2}
+    served.jobs.inner[70] = [{**inner, "run_id": 70}]
+    served.jobs.outputs = {1: {"error": "Run 70 ended", "run_job_output": {"run_id": 70}}, 2: {"error": "ValueError: no"}}
+
+    ran = shell.type("run", "nightly")
+
+    assert "only │ run 70\nonly/train FAILED in 1.5 s\nonly FAILED in 1.5 s\n" in ran.stdout
+    assert ran.stderr.splitlines() == [
+        "error: task only FAILED: Run 70 ended",
+        "error: task train FAILED: ValueError: no",
+        "look further: GET /api/2.2/jobs/runs/get-output?run_id=2",
+    ]
+
+
 def test_log_of_a_failed_task_is_named_when_the_state_folder_is_known(shell: Shell, served: Served, tmp_path: Path) -> None:
     state = tmp_path / "known"
     state.mkdir()

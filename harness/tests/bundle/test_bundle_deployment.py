@@ -360,6 +360,63 @@ def test_run_is_followed_to_its_failure(given: Given, served: Served, clock: Fak
     assert (result.failed_task.task_key, result.failed_task.error, result.failed_task.seconds) == ("first", "ValueError: no", 2.0)
 
 
+def test_condition_and_the_tasks_of_the_job_it_starts_are_followed(given: Given, served: Served, clock: FakeClock) -> None:
+    """What the condition compared, and states and lines of the inner run below the task that began it, each told once."""
+    given.deploy()
+    compared = {"op": "EQUAL_TO", "left": "{{tasks.verdict.values.retrain}}", "right": "true", "outcome": "true"}
+    values = {"condition_task": {"left": "true", "right": "true"}}
+    needed = {**_task("needed", 1, "TERMINATED", "SUCCESS"), "condition_task": compared, "resolved_values": values}
+    waiting, done = (
+        {**_task("retrain", 2, *state), "run_job_task": {"job_id": 5}} for state in (("RUNNING",), ("INTERNAL_ERROR", "FAILED"))
+    )
+    served.jobs.runs = [
+        {"run_id": 7, "state": _result("RUNNING", None), "tasks": [needed, waiting]},
+        {"run_id": 7, "state": _result("RUNNING", None), "tasks": [needed, waiting]},
+        {"run_id": 7, "state": _result("INTERNAL_ERROR", "FAILED"), "tasks": [needed, done]},
+    ]
+    train = [_task("train", 3, "RUNNING"), _task("train", 3, "INTERNAL_ERROR", "FAILED")]
+    served.jobs.inner[70] = [
+        {"run_id": 70, "state": _result("RUNNING", None), "tasks": [train[0]]},
+        {"run_id": 70, "state": _result("INTERNAL_ERROR", "FAILED"), "tasks": [train[1]]},
+    ]
+    served.jobs.printed = {"train": "fold 1/5\n"}
+    served.jobs.outputs = {2: {"error": "Run 70 of job 5 ended", "run_job_output": {"run_id": 70}}, 3: {"error": "ValueError: no"}}
+    told = Told()
+
+    bundle = read_bundle(given.folder, given.client, Choice())
+    result = run_job(bundle, given.client, "nightly", display=told, clock=clock)
+
+    assert told.states == [
+        ("needed", "SUCCESS"),
+        ("retrain/train", "RUNNING"),
+        ("retrain", "RUNNING"),
+        ("retrain/train", "FAILED"),
+        ("retrain", "FAILED"),
+    ]
+    assert told.printed == [("needed", "'true' EQUAL_TO 'true': true\n"), ("retrain", "run 70\n"), ("retrain/train", "fold 1/5\n")]
+    failed = result.failed_task
+    assert failed is not None
+    assert (failed.task_key, failed.error) == ("retrain", "Run 70 of job 5 ended")
+    assert failed.inner is not None
+    assert failed.inner.failed_task is not None
+    assert (failed.inner.run_id, failed.inner.failed_task.task_key, failed.inner.failed_task.error) == (70, "train", "ValueError: no")
+
+
+def test_run_job_task_that_never_began_a_run_is_followed_to_its_failure(given: Given, served: Served, clock: FakeClock) -> None:
+    given.deploy()
+    task = {**_task("retrain", 2, "INTERNAL_ERROR", "FAILED"), "run_job_task": {"job_id": 5}}
+    served.jobs.runs = [{"run_id": 7, "state": _result("INTERNAL_ERROR", "FAILED"), "tasks": [task]}]
+    served.jobs.outputs = {2: {"error": "Job 5 could not be run: Job 5 does not exist."}}
+    told = Told()
+
+    bundle = read_bundle(given.folder, given.client, Choice())
+    result = run_job(bundle, given.client, "nightly", display=told, clock=clock)
+
+    assert (told.states, told.printed) == ([("retrain", "FAILED")], [])
+    assert result.failed_task is not None
+    assert (result.failed_task.error, result.failed_task.inner) == ("Job 5 could not be run: Job 5 does not exist.", None)
+
+
 @pytest.mark.parametrize(
     ("job", "params", "message"),
     [

@@ -8,7 +8,8 @@ from harness.bundle.model import Bundle, Choice, Identity, Resource, Source
 from harness.bundle.plan import Plan
 from harness.bundle.reading import read_bundle
 from harness.bundle.resolver import resolve
-from harness.bundle.run import Display, RunResult, TaskResult, cancel, follow, look, run_job, start_job
+from harness.bundle.run import RunResult, TaskResult, cancel, follow, look, run_job, start_job
+from harness.bundle.telling import Display
 
 __all__ = [
     "Bundle",

@@ -2,34 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import InvalidParameterValue, NotFound
-from databricks.sdk.errors import NotImplemented as NotImplementedThere
 from databricks.sdk.errors.base import DatabricksError
-from databricks.sdk.service.jobs import Run, RunLifeCycleState, RunState, RunTask
+from databricks.sdk.service.jobs import Run, RunTask
 
 from harness.bundle import calls, deployed
 from harness.bundle.model import Bundle
+from harness.bundle.telling import Display, Telling, has_ended, latest, seconds_of, state_of
 from harness.clock import Clock, SystemClock
 from harness.errors import UserError
 
-_ENDED = {RunLifeCycleState.TERMINATED, RunLifeCycleState.SKIPPED, RunLifeCycleState.INTERNAL_ERROR}
 _SECONDS_BETWEEN = 0.5
 _EXPLAINED = {"FAILED", "TIMEDOUT", "INTERNAL_ERROR"}
-
-
-class Display(Protocol):
-    """Who is told while a job runs."""
-
-    def task(self, task_key: str, state: str, seconds: float) -> None:
-        """A task has entered a state; `seconds` is how long it has run."""
-        ...
-
-    def output(self, task_key: str, text: str) -> None:
-        """A task has printed whole lines."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +29,8 @@ class TaskResult:
     seconds: float
     error: str = ""
     error_trace: str = ""
+    inner: "RunResult | None" = None
+    """The run that a Run Job task began, where that failed."""
 
     @property
     def log(self) -> str:
@@ -111,14 +99,11 @@ def run_job(
 def follow(workspace: WorkspaceClient, job: str, run_id: int, *, display: Display, clock: Clock | None = None) -> RunResult:
     """Tell `display` what a run does until it has ended, and return how."""
     time = clock or SystemClock()
-    telling = _Telling(workspace, run_id, display)
+    telling = Telling(workspace, run_id, display)
     while True:
-        run = workspace.jobs.get_run(run_id)
-        ended = run.state is not None and run.state.life_cycle_state in _ENDED
-        telling.tell(_latest(run))
-        if ended:
-            result = look(job, run)
-            return replace(result, tasks=tuple(_explained(workspace, task) for task in result.tasks))
+        run = telling.tell()
+        if has_ended(run):
+            return _explained(workspace, look(job, run))
         time.sleep(_SECONDS_BETWEEN)
 
 
@@ -134,88 +119,28 @@ def look(job: str, run: Run) -> RunResult:
         name=run.run_name or job,
         run_id=run.run_id or 0,
         page_url=run.run_page_url or "",
-        result_state=_state(run.state),
+        result_state=state_of(run.state),
         message=(run.state.state_message if run.state is not None else None) or "",
-        seconds=_seconds(run.start_time, run.end_time),
-        tasks=tuple(_task(task) for task in _latest(run)),
+        seconds=seconds_of(run),
+        tasks=tuple(_task(task) for task in latest(run)),
     )
 
 
-class _Telling:
-    """Remembers what a display has been told already."""
-
-    def __init__(self, workspace: WorkspaceClient, run_id: int, display: Display) -> None:
-        self._workspace = workspace
-        self._run_id = run_id
-        self._display = display
-        self._states: dict[str, tuple[int, str]] = {}
-        self._read: dict[tuple[str, int], int] = {}
-        self._unfinished: dict[str, str] = {}  # a line of which the end is not there yet
-        self._streams = True
-
-    def tell(self, tasks: Sequence[RunTask]) -> None:
-        for task in tasks:
-            now = _task(task)
-            began = task.start_time is not None and task.start_time > 0
-            if began and (self._states.get(now.task_key) != (now.attempt_number, now.result_state) or now.result_state == "RUNNING"):
-                self._output(now)
-            if self._states.get(now.task_key) != (now.attempt_number, now.result_state):
-                if task.end_time and now.task_key in self._unfinished:
-                    self._display.output(now.task_key, self._unfinished.pop(now.task_key) + "\n")
-                self._states[now.task_key] = (now.attempt_number, now.result_state)
-                self._display.task(now.task_key, now.result_state, now.seconds)
-
-    def _output(self, task: TaskResult) -> None:
-        key = (task.task_key, task.attempt_number)
-        while self._streams:
-            query = {"task_key": task.task_key, "offset": str(self._read.get(key, 0))}
-            try:
-                piece = calls.call(self._workspace, "GET", f"/__harness__/runs/{self._run_id}/output", query=query)
-            except (NotFound, NotImplementedThere):  # a workspace that does not stream: states only
-                self._streams = False
-                return
-            text, offset = str(piece.get("text", "")), piece.get("offset", piece.get("next_offset"))
-            if not text or not isinstance(offset, int) or piece.get("attempt_number", task.attempt_number) != task.attempt_number:
-                return
-            self._read[key] = offset
-            whole, newline, rest = (self._unfinished.pop(task.task_key, "") + text).rpartition("\n")
-            if rest:
-                self._unfinished[task.task_key] = rest
-            if newline:
-                self._display.output(task.task_key, whole + newline)
-
-
-def _latest(run: Run) -> list[RunTask]:
-    """Return each task's last attempt, in the order of the job."""
-    found: dict[str, RunTask] = {}
-    for task in run.tasks or []:
-        before = found.get(task.task_key)
-        if before is None or (task.attempt_number or 0) >= (before.attempt_number or 0):
-            found[task.task_key] = task
-    return list(found.values())
-
-
 def _task(task: RunTask) -> TaskResult:
-    seconds = _seconds(task.start_time, task.end_time)
-    return TaskResult(task.task_key, task.run_id or 0, task.attempt_number or 0, _state(task.state), seconds)
+    return TaskResult(task.task_key, task.run_id or 0, task.attempt_number or 0, state_of(task.state), seconds_of(task))
 
 
-def _state(state: RunState | None) -> str:
-    if state is None:
-        return "PENDING"
-    shown = state.result_state or state.life_cycle_state
-    return shown.value if shown is not None else "PENDING"
+def _explained(workspace: WorkspaceClient, result: RunResult) -> RunResult:
+    return replace(result, tasks=tuple(_explained_task(workspace, task) for task in result.tasks))
 
 
-def _seconds(start: int | None, end: int | None) -> float:
-    return round((end - start) / 1000, 3) if start and end else 0.0
-
-
-def _explained(workspace: WorkspaceClient, task: TaskResult) -> TaskResult:
+def _explained_task(workspace: WorkspaceClient, task: TaskResult) -> TaskResult:
     if task.result_state not in _EXPLAINED:
         return task
     try:
         output = workspace.jobs.get_run_output(task.run_id)
+        began = output.run_job_output.run_id if output.run_job_output is not None else None
+        inner = _explained(workspace, look(task.task_key, workspace.jobs.get_run(began))) if began else None
     except DatabricksError as error:
         return replace(task, error=f"its output cannot be had: {error}")
-    return replace(task, error=output.error or "", error_trace=output.error_trace or "")
+    return replace(task, error=output.error or "", error_trace=output.error_trace or "", inner=inner)

@@ -148,6 +148,9 @@ def explain(result: "RunResult", logs: Path | None) -> None:
         console.print(f"[red]error:[/] {escape(result.job)}: {escape(result.message) or 'no task ran'}")
         return
     console.print(f"[red]error:[/] task {escape(task.task_key)} {task.result_state}: {escape(task.error or result.message)}")
+    if task.inner is not None:
+        explain(task.inner, logs)
+        return
     for line in task.error_trace.splitlines()[-_LINES_OF_TRACE:]:
         console.print(f"  [dim]{escape(line)}[/]")
     if logs is not None:
