@@ -112,10 +112,10 @@ class Report:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every task of every job succeeded, and every job ran."""
+        """Whether every task of every job succeeded or was left out by a condition, and every job ran."""
         return (
             len(self.jobs) == len(JOBS)
-            and all(task.result_state == "SUCCESS" for job in self.jobs for task in job.tasks)
+            and all(task.result_state in ("SUCCESS", "EXCLUDED") for job in self.jobs for task in job.tasks)
             and all(job.result_state == "SUCCESS" for job in self.jobs)
         )
 

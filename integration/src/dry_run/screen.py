@@ -27,7 +27,7 @@ def _jobs(jobs: Sequence[JobReport]) -> Table:
     table.add_column("seconds", justify="right")
     for job in jobs:
         for number, task in enumerate(job.tasks):
-            colour = "green" if task.result_state == "SUCCESS" else "red"
+            colour = {"SUCCESS": "green", "EXCLUDED": "dim"}.get(task.result_state, "red")
             table.add_row(job.name if number == 0 else "", task.task_key, f"[{colour}]{task.result_state}[/]", f"{task.seconds:.1f}")
     return table
 
