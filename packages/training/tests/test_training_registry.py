@@ -1,6 +1,7 @@
 """How failures of the registry are told apart, and when loading is tried again."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from databricks.sdk.errors import PermissionDenied, TemporarilyUnavailable
@@ -72,6 +73,23 @@ def test_the_last_attempt_raises_what_it_met(pauses: list[float]) -> None:
     assert lines[0] == "loading failed (still down); attempt 2 of 6 in 1.5 s"
 
 
+class Versions:
+    """A client that knows these versions of a model."""
+
+    def __init__(self, **sources: str) -> None:
+        self.sources = sources
+
+    def search_model_versions(self, filter_string: str) -> list[object]:
+        assert filter_string == "name='a.b.c'"
+        return [SimpleNamespace(version=version.removeprefix("v"), source=source) for version, source in self.sources.items()]
+
+
+def test_logged_model_that_a_former_try_registered_keeps_its_version() -> None:
+    """A validate task that died after registering does not make a second version of the same model."""
+    client = Versions(v9="models:/m-1", v10="models:/m-2", v11="models:/m-3")
+    assert UnityRegistry(client=client, report=lambda _: None).register("models:/m-2", "a.b.c") == "10"  # type: ignore[arg-type]  # part of it
+
+
 class Failing:
     """A client whose look-ups fail, and which nobody may change."""
 
@@ -92,7 +110,7 @@ def registry(failure: Exception) -> UnityRegistry:
     return UnityRegistry(client=Failing(failure), report=lambda _: None)
 
 
-def test_only_does_not_exist_means_that_there_is_no_alias() -> None:
+def test_f07_only_does_not_exist_means_that_there_is_no_alias() -> None:
     """The one answer that says so."""
     assert registry(rest("RESOURCE_DOES_NOT_EXIST")).version_with_alias("a.b.c", "Champion") is None
 
@@ -108,7 +126,7 @@ def test_only_does_not_exist_means_that_there_is_no_alias() -> None:
         pytest.param(MlflowException("unexpected"), id="client"),
     ],
 )
-def test_every_other_failure_of_the_look_up_is_raised(failure: MlflowException) -> None:
+def test_f07_every_other_failure_of_the_look_up_is_raised(failure: MlflowException) -> None:
     """A registry that cannot answer has not said that there is no Champion."""
     with pytest.raises(type(failure)):
         registry(failure).version_with_alias("a.b.c", "Champion")

@@ -1,17 +1,21 @@
 """The two tasks over fakes at their ports, and the command lines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from taxi_fare_features import SPLIT, MissingColumnError, feature_frame
 from taxi_fare_training import tasks
+from taxi_fare_training.evidence import ChangedRowsError, row_hash
 from taxi_fare_training.grid import GridError
-from taxi_fare_training.model import Fitted, Metrics, NoRowsError, Predict
+from taxi_fare_training.model import Fitted, Metrics, NoRowsError, Predict, model_inputs
 from taxi_fare_training.names import Names, quoted
-from taxi_fare_training.ports import LoggedModel, TableVersion
+from taxi_fare_training.ports import LoggedModel, RecordedRows, TableVersion
 from taxi_fare_training.train import Trained, train
 from taxi_fare_training.validate import Validated, validate
 
@@ -29,6 +33,7 @@ class MemoryTables:
         self.features = pd.DataFrame()
         self.frozen: pd.DataFrame | None = None
         self.prepared = 0
+        self.baseline = pd.DataFrame()
 
     def prepare(self) -> None:
         self.prepared += 1
@@ -46,6 +51,9 @@ class MemoryTables:
         assert features.name == "main.taxi.feature_table"
         return self.features[self.features[SPLIT] == "train"]
 
+    def write_baseline(self, evaluation_set: TableVersion, predictions: pd.DataFrame, *, version: str) -> None:
+        self.baseline = predictions.assign(model_version=version, evaluation_set=evaluation_set.name)
+
     def evaluation_rows(self, evaluation_set: TableVersion) -> pd.DataFrame:
         assert (evaluation_set, self.frozen is None) == (TableVersion("main.taxi.evaluation_set", 0), False)
         assert self.frozen is not None
@@ -59,9 +67,13 @@ class MemoryRuns:
         self.models: dict[str, Predict] = {}
         self.run_tags: dict[str, dict[str, str]] = {}
         self.metrics: dict[str, dict[str, float]] = {}
+        self.attached: list[tuple[Mapping[str, object], Figure | None]] = []
 
-    def log_training(self, fitted: Fitted, metrics: Metrics, *, example: pd.DataFrame, tags: Mapping[str, str]) -> LoggedModel:
+    def log_training(
+        self, fitted: Fitted, metrics: Metrics, *, example: pd.DataFrame, tags: Mapping[str, str], data: Sequence[RecordedRows]
+    ) -> LoggedModel:
         assert len(example) == 5
+        assert [rows.use for rows in data] == ["train", "evaluate"]
         run_id = f"run-{len(self.run_tags) + 1}"
         self.run_tags[run_id] = dict(tags)
         self.metrics[run_id] = {"test_mae": metrics.mae}
@@ -74,6 +86,10 @@ class MemoryRuns:
     def record(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         self.metrics[run_id].update(metrics)
         self.run_tags[run_id].update(tags)
+
+    def attach(self, run_id: str, *, decision: Mapping[str, object], picture: Figure | None) -> None:
+        assert run_id in self.run_tags
+        self.attached.append((decision, picture))
 
 
 class MemoryRegistry:
@@ -182,14 +198,18 @@ def test_train_publishes_run_model_and_error(workspace: Workspace) -> None:
     trained = workspace.train()
     assert workspace.task_values.published == {"run_id": "run-1", "model_uri": "models:/m-run-1", "test_mae": trained.metrics.mae}
     assert trained.metrics.mae < 1.5
-    rows = len(workspace.tables.training_rows(TableVersion("main.taxi.feature_table", 0)))
+    rows = workspace.tables.training_rows(TableVersion("main.taxi.feature_table", 0))
+    assert workspace.tables.frozen is not None
     assert workspace.runs.run_tags["run-1"] == {
         "source_table": "samples.nyctaxi.trips",
         "feature_table": "main.taxi.feature_table",
         "feature_table_version": "0",
-        "training_rows": str(rows),
+        "feature_table_rows": str(len(rows)),
+        "feature_table_hash": row_hash(rows),
         "evaluation_set": "main.taxi.evaluation_set",
         "evaluation_set_version": "0",
+        "evaluation_set_rows": str(len(workspace.tables.frozen)),
+        "evaluation_set_hash": row_hash(workspace.tables.frozen),
     }
     assert workspace.tables.prepared == 1
 
@@ -249,7 +269,22 @@ def test_a_better_model_challenges_the_champion(workspace: Workspace) -> None:
     assert workspace.runs.metrics["run-1"]["gate_champion_mae"] > 100
 
 
-def test_a_worse_model_leaves_no_challenger_behind(workspace: Workspace) -> None:
+def test_f17_challenger_only_while_it_challenges(workspace: Workspace) -> None:
+    """Set on a better version, moved by the next better one, gone with the first that is not better."""
+    champion(workspace, far_off)
+    workspace.train()
+    workspace.validate()
+    assert workspace.registry.aliases == {"Champion": "1", "Challenger": "2"}
+    workspace.train()
+    workspace.validate()
+    assert workspace.registry.aliases == {"Champion": "1", "Challenger": "3"}
+    workspace.registry.versions[0] = exact(workspace)
+    workspace.train()
+    workspace.validate()
+    assert workspace.registry.aliases == {"Champion": "1"}
+
+
+def test_f17_a_worse_model_leaves_no_challenger_behind(workspace: Workspace) -> None:
     """The alias of an earlier challenger goes as well: nobody challenges now."""
     champion(workspace, exact(workspace))
     workspace.registry.aliases["Challenger"] = "1"
@@ -267,20 +302,111 @@ def test_the_same_data_again_keep_the_champion(workspace: Workspace) -> None:
     assert not workspace.validate().decision.is_better
 
 
-def test_an_outage_of_the_registry_fails_the_task(workspace: Workspace) -> None:
-    """An unreachable registry is not a registry without a Champion: nothing is decided."""
+def test_f13_training_rows_are_marked_and_never_judged_on(workspace: Workspace) -> None:
+    """Every row is 'train' or 'test'; no row that was trained on is in the evaluation set, nor in the baseline."""
     workspace.train()
-    workspace.registry.outage = ConnectionError("registry is down")
-    with pytest.raises(ConnectionError, match="registry is down"):
+    workspace.validate()
+    marked = workspace.tables.features
+    trained_on = set(marked[marked["split"] == "train"]["trip_id"])
+    assert set(marked["split"]) == {"train", "test"}
+    assert workspace.tables.frozen is not None
+    assert not trained_on & set(workspace.tables.frozen["trip_id"])
+    assert not trained_on & set(workspace.tables.baseline["trip_id"])
+
+
+def test_f21_a_better_version_leaves_the_baseline_behind(workspace: Workspace) -> None:
+    """The evaluation set as the new version scores it, bit for bit; a version that is not better leaves it as it is."""
+    workspace.train()
+    workspace.validate()
+    made = workspace.tables.baseline
+    assert workspace.tables.frozen is not None
+    rows = workspace.tables.frozen.sort_values("trip_id")
+    assert list(made["trip_id"]) == list(rows["trip_id"])
+    assert set(made["model_version"]) == {"1"}
+    assert list(made["prediction"]) == list(workspace.runs.models["models:/m-run-1"](model_inputs(rows)))
+
+    champion(workspace, exact(workspace))
+    workspace.train()
+    assert not workspace.validate().decision.is_better
+    assert set(workspace.tables.baseline["model_version"]) == {"1"}
+
+
+def test_decision_is_attached_with_its_numbers_and_a_picture(workspace: Workspace) -> None:
+    """Without a Champion only the numbers; with one the picture besides."""
+    workspace.train()
+    workspace.validate()
+    champion(workspace, far_off)
+    workspace.train()
+    decided = workspace.validate().decision
+    (first, none), (second, picture) = workspace.runs.attached
+    assert (first["is_better"], first["reason"], none) == (True, "there is no Champion yet", None)
+    assert (second["improvement"], second["rows"], second["confidence"]) == (decided.improvement, decided.rows, 0.95)
+    assert picture is not None
+    words = [text.get_text() for text in picture.axes[0].get_legend().get_texts()] + [picture.axes[0].get_xlabel()]
+    assert words[0].startswith("95% interval ")
+    assert [word.rpartition(" ")[0] for word in words[1:4]] == ["mean improvement", "least that counts", "no difference"]
+    assert "dollars a trip" in words[4]
+
+
+def test_evaluation_set_that_was_rewritten_is_refused(workspace: Workspace) -> None:
+    """The same table version with another label is not what the run was judged on: nothing is decided."""
+    workspace.train()
+    assert workspace.tables.frozen is not None
+    workspace.tables.frozen = workspace.tables.frozen.assign(fare_amount=workspace.tables.frozen["fare_amount"] + 0.01)
+    with pytest.raises(ChangedRowsError, match=r"main\.taxi\.evaluation_set version 0: reads otherwise than when the model was trained"):
+        workspace.validate()
+    assert workspace.registry.aliases == {}
+
+
+def test_evaluation_set_with_a_missing_label_is_refused(workspace: Workspace) -> None:
+    """A NULL label would make every mean a NaN, and a NaN wins no comparison: it is counted and named."""
+    workspace.train()
+    assert workspace.tables.frozen is not None
+    workspace.tables.frozen = workspace.tables.frozen.assign(fare_amount=np.nan)
+    with pytest.raises(NoRowsError, match=r"evaluation set: (\d+) of \1 rows have no fare_amount"):
+        workspace.validate()
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        pytest.param(ConnectionError("registry is down"), id="connection"),
+        pytest.param(MlflowException("down", error_code=TEMPORARILY_UNAVAILABLE), id="unavailable"),
+        pytest.param(MlflowException("no", error_code=PERMISSION_DENIED), id="permission"),
+    ],
+)
+def test_f06_an_outage_is_no_missing_champion(workspace: Workspace, outage: Exception) -> None:
+    """The task fails and promotes nothing; a gate that reads any error as "no Champion" would have promoted."""
+    workspace.train()
+    workspace.registry.outage = outage
+    with pytest.raises(type(outage)):
         workspace.validate()
     assert (workspace.registry.aliases, "is_better" in workspace.task_values.published) == ({}, False)
+
+    workspace.registry.version_with_alias = swallowing(workspace.registry.version_with_alias)  # type: ignore[method-assign]  # the fault
+    assert workspace.validate().decision.is_better
+
+
+def swallowing(look_up: Callable[[str, str], str | None]) -> Callable[[str, str], str | None]:
+    """Return the faulty look-up: whatever goes wrong, there is no Champion."""
+
+    def found(name: str, alias: str) -> str | None:
+        try:
+            return look_up(name, alias)
+        except (OSError, MlflowException):
+            return None
+
+    return found
 
 
 def test_a_run_of_another_task_is_refused(workspace: Workspace) -> None:
     """Without the evaluation set's name and version there is nothing to compare on."""
     workspace.train()
     workspace.runs.run_tags["run-1"] = {}
-    with pytest.raises(ValueError, match="run run-1: has no tags 'evaluation_set'"):
+    with pytest.raises(
+        ValueError,
+        match="run run-1: has no tag evaluation_set, evaluation_set_version, evaluation_set_hash; expected a run of the train task",
+    ):
         workspace.validate()
 
 

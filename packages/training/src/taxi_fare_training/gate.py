@@ -1,6 +1,6 @@
 """The gate: is a candidate better than the Champion, beyond what chance and taste explain?"""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -25,6 +25,13 @@ class Decision:
     improvement: float | None = None
     lower: float | None = None
     upper: float | None = None
+    needed: float | None = None
+    """The least improvement that counts."""
+    rows: int = 0
+
+    def document(self) -> dict[str, object]:
+        """Return all of it, as the JSON file that is logged with the run."""
+        return {**asdict(self), "confidence": CONFIDENCE, "resamples": RESAMPLES, "unit": "dollars of mean absolute error"}
 
     def numbers(self) -> dict[str, float]:
         """Return what there is to log as metrics."""
@@ -38,13 +45,27 @@ class Decision:
         return {name: value for name, value in known.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A decision and what a picture of it shows: by how many dollars each row's error is smaller, and the mean of each resample."""
+
+    decision: Decision
+    differences: np.ndarray
+    means: np.ndarray
+
+
 def without_champion(candidate: np.ndarray) -> Decision:
     """Return the decision when no model carries the alias Champion."""
-    return Decision(is_better=True, reason="there is no Champion yet", candidate_mae=_mae(candidate))
+    return Decision(is_better=True, reason="there is no Champion yet", candidate_mae=_mae(candidate), rows=len(candidate))
 
 
-def compare(candidate: np.ndarray, champion: np.ndarray, *, minimum_effect: float = MINIMUM_EFFECT) -> Decision:
-    """Return whether the candidate's errors are smaller than the Champion's on the same rows, row by row.
+def compare(candidate: np.ndarray, champion: np.ndarray, *, minimum_effect: float = MINIMUM_EFFECT, seed: int = SEED) -> Decision:
+    """Return whether the candidate's errors are smaller than the Champion's on the same rows, row by row; see `weigh`."""
+    return weigh(candidate, champion, minimum_effect=minimum_effect, seed=seed).decision
+
+
+def weigh(candidate: np.ndarray, champion: np.ndarray, *, minimum_effect: float = MINIMUM_EFFECT, seed: int = SEED) -> Weighed:
+    """Return the decision whether the candidate is better, with what led to it.
 
     Better means: the mean improvement reaches `minimum_effect` (a share of the Champion's MAE) and the 95 % bootstrap interval of the
     paired differences lies above zero. The order of the rows does not matter.
@@ -53,11 +74,12 @@ def compare(candidate: np.ndarray, champion: np.ndarray, *, minimum_effect: floa
         raise ValueError(f"errors of both models on the same rows expected; found {candidate.shape} and {champion.shape}")
     differences = np.abs(champion) - np.abs(candidate)
     improvement = float(np.sort(differences).mean())
-    lower, upper = _interval(differences)
+    means = _resampled(differences, seed)
+    lower, upper = _interval(means)
     champion_mae = _mae(champion)
     needed = minimum_effect * champion_mae
     enough, certain = improvement > 0 and improvement >= needed, lower > 0
-    return Decision(
+    decision = Decision(
         is_better=enough and certain,
         reason=_reason(improvement, needed, lower=lower, upper=upper, enough=enough, certain=certain),
         candidate_mae=_mae(candidate),
@@ -65,20 +87,27 @@ def compare(candidate: np.ndarray, champion: np.ndarray, *, minimum_effect: floa
         improvement=improvement,
         lower=lower,
         upper=upper,
+        needed=needed,
+        rows=len(differences),
     )
+    return Weighed(decision, differences, means)
 
 
 def _mae(errors: np.ndarray) -> float:
     return float(np.sort(np.abs(errors)).mean())
 
 
-def _interval(differences: np.ndarray) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean; sorted first, so that it belongs to the set of rows and not to their order."""
+def _resampled(differences: np.ndarray, seed: int) -> np.ndarray:
+    """Return the means of the bootstrap's resamples; sorted first, so that they belong to the set of rows and not to their order."""
     ordered = np.sort(differences)
-    draws = np.random.default_rng(SEED)
+    draws = np.random.default_rng(seed)
     at_once = max(1, CELLS // ordered.size)
     sizes = [min(at_once, RESAMPLES - start) for start in range(0, RESAMPLES, at_once)]
-    means = np.concatenate([ordered[draws.integers(0, ordered.size, (size, ordered.size))].mean(axis=1) for size in sizes])
+    return np.concatenate([ordered[draws.integers(0, ordered.size, (size, ordered.size))].mean(axis=1) for size in sizes])
+
+
+def _interval(means: np.ndarray) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of the mean."""
     tail = (1 - CONFIDENCE) / 2
     lower, upper = np.quantile(means, (tail, 1 - tail))
     return float(lower), float(upper)

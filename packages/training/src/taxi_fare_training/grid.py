@@ -5,6 +5,7 @@ the most trees asked for, and judged at every number of trees on the way: two th
 releases Python's lock, so threads use every core without starting a process.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -70,26 +71,35 @@ def checked_grid(grid: Grid) -> Grid:
     return grid
 
 
-def regressor(parameters: Parameters) -> GradientBoostingRegressor:
-    """Return the unfitted model; the seed is fixed, so equal rows give equal trees."""
-    return GradientBoostingRegressor(random_state=SEED, **parameters)
+def regressor(parameters: Parameters, seed: int = SEED) -> GradientBoostingRegressor:
+    """Return the unfitted model; equal rows and an equal seed give equal trees."""
+    return GradientBoostingRegressor(random_state=seed, **parameters)
 
 
-def search(inputs: pd.DataFrame, target: pd.Series, grid: Grid, *, report: Report, workers: int | None = None) -> Search:
-    """Return the scores that `GridSearchCV(regressor, grid, cv=3, scoring="neg_mean_absolute_error")` gives, reporting progress by line."""
+def folds_of(seed: int = SEED) -> KFold:
+    """Return how rows are dealt to the folds."""
+    return KFold(FOLDS, shuffle=True, random_state=seed)
+
+
+def search(inputs: pd.DataFrame, target: pd.Series, grid: Grid, *, report: Report, seed: int = SEED, workers: int | None = None) -> Search:
+    """Return the scores that `GridSearchCV(regressor(…, seed), grid, cv=folds_of(seed), scoring="neg_mean_absolute_error")` gives.
+
+    Each finished fit is a line of progress, with the time it took so far and the time that is left if the rest goes as fast.
+    """
     candidates: list[Parameters] = [dict(candidate) for candidate in ParameterGrid(dict(checked_grid(grid)))]
     x, y = inputs.to_numpy(dtype=np.float64), target.to_numpy(dtype=np.float64)
-    folds = list(KFold(FOLDS).split(x))
-    total, done = len(candidates) * FOLDS, 0
+    folds = list(folds_of(seed).split(x))
+    total, done, started = len(candidates) * FOLDS, 0, time.monotonic()
     scores = np.zeros((len(candidates), FOLDS))
     with ThreadPoolExecutor(workers or cpu_count()) as pool:
-        waiting = {pool.submit(_fold_scores, fit, x, y, folds[fit.fold]): fit for fit in _fits(candidates)}
+        waiting = {pool.submit(_fold_scores, fit, x, y, folds[fit.fold], seed): fit for fit in _fits(candidates)}
         for finished in as_completed(waiting):
             fit = waiting[finished]
             for trees, score in finished.result().items():
                 scores[_index(candidates, fit.parameters, trees), fit.fold] = score
             done += len(fit.trees)
-            report(f"grid search {done}/{total} {_words(fit)}")
+            spent = time.monotonic() - started
+            report(f"grid search {done}/{total} {_words(fit)} ({spent:.0f} s, about {spent / done * (total - done):.0f} s left)")
     means = tuple(float(mean) for mean in scores.mean(axis=1))
     return Search(tuple(candidates), means)
 
@@ -107,9 +117,9 @@ def _fits(candidates: Sequence[Parameters]) -> Iterator[_Fit]:
             yield _Fit(fold, dict(others), tuple(sorted(groups[others])))
 
 
-def _fold_scores(fit: _Fit, x: np.ndarray, y: np.ndarray, fold: tuple[np.ndarray, np.ndarray]) -> dict[int, float]:
+def _fold_scores(fit: _Fit, x: np.ndarray, y: np.ndarray, fold: tuple[np.ndarray, np.ndarray], seed: int) -> dict[int, float]:
     train, test = fold
-    model = regressor(fit.parameters | {TREES: fit.trees[-1]}).fit(x[train], y[train])
+    model = regressor(fit.parameters | {TREES: fit.trees[-1]}, seed).fit(x[train], y[train])
     stages = enumerate(model.staged_predict(x[test]), start=1)
     return {trees: -float(np.abs(y[test] - predicted).mean()) for trees, predicted in stages if trees in fit.trees}
 

@@ -2,19 +2,23 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from taxi_fare_training.model import INPUT_TYPES, Fitted, Metrics
-from taxi_fare_training.ports import LoggedModel
+from taxi_fare_features import MODEL_TYPES
+from taxi_fare_training.model import Fitted, Metrics
+from taxi_fare_training.ports import LoggedModel, RecordedRows
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow.data.meta_dataset import MetaDataset
     from mlflow.models import ModelSignature
 
-_SIGNATURE_TYPES = {"float64": "double", "int64": "long"}
+
+_LONGEST_DIGEST = 36  # of a dataset in MLflow's store
 
 
 def pinned_requirements() -> list[str]:
@@ -38,7 +42,7 @@ def signature() -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    inputs = Schema([ColSpec(_SIGNATURE_TYPES[kind], name) for name, kind in INPUT_TYPES.items()])
+    inputs = Schema([ColSpec(kind, name) for name, kind in MODEL_TYPES.items()])
     return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double")]))
 
 
@@ -49,16 +53,22 @@ class MlflowLog:
         self._experiment = experiment
         self._run_name = run_name
 
-    def log_training(self, fitted: Fitted, metrics: Metrics, *, example: pd.DataFrame, tags: Mapping[str, str]) -> LoggedModel:
-        """Log one run: best parameters, metrics on the evaluation set, tags, and the model with its signature."""
+    def log_training(
+        self, fitted: Fitted, metrics: Metrics, *, example: pd.DataFrame, tags: Mapping[str, str], data: Sequence[RecordedRows]
+    ) -> LoggedModel:
+        """Log one run: best parameters, metrics on the evaluation set, the tables' versions, tags, and the model with its signature."""
         import mlflow
         import mlflow.sklearn
 
         mlflow.set_experiment(self._experiment)
         with mlflow.start_run(run_name=self._run_name, tags=dict(tags)) as run:
-            mlflow.log_params({**fitted.parameters, "folds_mae": -fitted.search.best_score})
-            mlflow.log_metrics({"test_mae": metrics.mae, "test_rmse": metrics.rmse, "test_r2": metrics.r2})
+            mlflow.log_params({**fitted.parameters, "seed": fitted.seed})
+            mlflow.log_metrics(
+                {"folds_mae": -fitted.search.best_score, "test_mae": metrics.mae, "test_rmse": metrics.rmse, "test_r2": metrics.r2}
+            )
             mlflow.log_dict(_search_table(fitted), "grid_search.json")
+            for rows in data:
+                mlflow.log_input(_dataset(rows), context=rows.use)
             info = mlflow.sklearn.log_model(
                 fitted.model,
                 name="model",
@@ -89,6 +99,23 @@ class MlflowRuns:
         now = int(time.time() * 1000)
         values = [Metric(name, value, now, 0) for name, value in metrics.items()]
         MlflowClient().log_batch(run_id, metrics=values, tags=[RunTag(name, value) for name, value in tags.items()])
+
+    def attach(self, run_id: str, *, decision: Mapping[str, object], picture: "Figure | None") -> None:
+        """Add the gate's decision to a run's artifacts: `gate.json`, and `gate.png` when there was a Champion to compare with."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient()
+        client.log_dict(run_id, dict(decision), "gate.json")
+        if picture is not None:
+            client.log_figure(run_id, picture, "gate.png")
+
+
+def _dataset(rows: RecordedRows) -> "MetaDataset":
+    from mlflow.data.delta_dataset_source import DeltaDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    source = DeltaDatasetSource(delta_table_name=rows.table.name, delta_table_version=rows.table.version)
+    return MetaDataset(source, name=rows.table.name, digest=rows.hash[:_LONGEST_DIGEST])
 
 
 def _search_table(fitted: Fitted) -> dict[str, object]:

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import GradientBoostingRegressor
 
-from taxi_fare_features import FEATURES, KEY, TARGET
-from taxi_fare_training.grid import Grid, Parameters, Report, Search, regressor, search
+from taxi_fare_features import KEY, MODEL_TYPES, TARGET
+from taxi_fare_training.grid import SEED, Grid, Parameters, Report, Search, regressor, search
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
 
 # What the model is sent: DOUBLE for distances, LONG for the rest, so that no FLOAT ever stands where a DOUBLE is meant.
-INPUT_TYPES = {feature.name: "float64" if feature.type == "double" else "int64" for feature in FEATURES}
+INPUT_TYPES = {name: {"double": "float64", "long": "int64"}[kind] for name, kind in MODEL_TYPES.items()}
 
 
 class NoRowsError(ValueError):
@@ -36,6 +36,7 @@ class Fitted:
     model: GradientBoostingRegressor
     search: Search
     rows: int
+    seed: int = SEED
 
     @property
     def parameters(self) -> Parameters:
@@ -47,6 +48,9 @@ def in_key_order(rows: pd.DataFrame, what: str) -> pd.DataFrame:
     """Return the rows sorted by key: the order in which a table hands them out never matters. `what` is named when there are none."""
     if rows.empty:
         raise NoRowsError(f"{what}: has no rows; expected usable trips (0 < fare < 200, distance > 0); check the source table")
+    unlabelled = int(rows[TARGET].isna().sum())
+    if unlabelled:
+        raise NoRowsError(f"{what}: {unlabelled} of {len(rows)} rows have no {TARGET}; expected a label on each; remove or label them")
     return rows.sort_values(KEY, ignore_index=True)
 
 
@@ -55,17 +59,21 @@ def model_inputs(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[list(INPUT_TYPES)].astype(INPUT_TYPES)
 
 
-def fit(rows: pd.DataFrame, grid: Grid, *, report: Report, workers: int | None = None) -> Fitted:
-    """Return the best model of the grid, refitted on all of `rows`."""
+def fit(rows: pd.DataFrame, grid: Grid, *, report: Report, seed: int = SEED, workers: int | None = None) -> Fitted:
+    """Return the best model of the grid, refitted on all of `rows`: it depends on the set of rows, the grid and the seed alone."""
     ordered = in_key_order(rows, "training rows")
     inputs, target = model_inputs(ordered), ordered[TARGET]
-    found = search(inputs, target, grid, report=report, workers=workers)
-    return Fitted(regressor(found.best).fit(inputs, target), found, len(ordered))
+    found = search(inputs, target, grid, report=report, seed=seed, workers=workers)
+    return Fitted(regressor(found.best, seed).fit(inputs, target), found, len(ordered), seed)
 
 
-def errors(predict: Predict, rows: pd.DataFrame) -> np.ndarray:
+def predictions(predict: Predict, rows: pd.DataFrame) -> np.ndarray:
+    """Return the predicted fare of each row."""
+    return np.asarray(predict(model_inputs(rows)), dtype=np.float64)
+
+
+def errors(predicted: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
     """Return predicted minus actual fare for each row."""
-    predicted = np.asarray(predict(model_inputs(rows)), dtype=np.float64)
     difference: np.ndarray = predicted - rows[TARGET].to_numpy(dtype=np.float64)
     return difference
 
@@ -73,7 +81,7 @@ def errors(predict: Predict, rows: pd.DataFrame) -> np.ndarray:
 def measure(predict: Predict, rows: pd.DataFrame) -> Metrics:
     """Return the metrics of a model on `rows`."""
     ordered = in_key_order(rows, "evaluation set")
-    wrong = errors(predict, ordered)
+    wrong = errors(predictions(predict, ordered), ordered)
     fares = ordered[TARGET].to_numpy(dtype=np.float64)
     spread = float(((fares - fares.mean()) ** 2).sum())
     squared = float((wrong**2).sum())

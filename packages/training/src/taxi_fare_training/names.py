@@ -5,6 +5,7 @@ from dataclasses import dataclass
 TEST_METRICS = ("test_mae", "test_rmse", "test_r2")
 CHAMPION = "Champion"
 CHALLENGER = "Challenger"
+PREDICTION = "prediction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Names:
     def evaluation_set(self) -> str:
         """The frozen rows on which every model is judged."""
         return f"{self.schema_name}.evaluation_set"
+
+    @property
+    def baseline(self) -> str:
+        """The evaluation set as the version scores it that was judged better last."""
+        return f"{self.model}_baseline"
 
     @property
     def volume(self) -> str:

@@ -1,12 +1,15 @@
 """What the tasks need from the platform."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
 from taxi_fare_training.model import Fitted, Metrics, Predict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,27 @@ class LoggedModel:
     model_uri: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedRows:
+    """Rows of a table version, for what they were used, how many, and their `row_hash`."""
+
+    table: TableVersion
+    use: str
+    count: int
+    hash: str
+
+    def tags(self, name: str) -> dict[str, str]:
+        """Return what a run says of them, under names that begin with `name`."""
+        return {
+            name: self.table.name,
+            f"{name}_version": str(self.table.version),
+            f"{name}_rows": str(self.count),
+            f"{name}_hash": self.hash,
+        }
+
+
 class Tables(Protocol):
-    """The feature table and the evaluation set."""
+    """The feature table, the evaluation set and the baseline."""
 
     def prepare(self) -> None:
         """Create the schema and the volume unless they exist."""
@@ -43,12 +65,17 @@ class Tables(Protocol):
     def evaluation_rows(self, evaluation_set: TableVersion) -> pd.DataFrame:
         """Return key, features and label of the evaluation set at its version."""
 
+    def write_baseline(self, evaluation_set: TableVersion, predictions: pd.DataFrame, *, version: str) -> None:
+        """Make the baseline table: the evaluation set's rows with the `prediction` of this model version for each key."""
+
 
 class TrainingLog(Protocol):
     """The experiment that training runs are logged to."""
 
-    def log_training(self, fitted: Fitted, metrics: Metrics, *, example: pd.DataFrame, tags: Mapping[str, str]) -> LoggedModel:
-        """Log a run with parameters, metrics, tags and the model."""
+    def log_training(
+        self, fitted: Fitted, metrics: Metrics, *, example: pd.DataFrame, tags: Mapping[str, str], data: Sequence[RecordedRows]
+    ) -> LoggedModel:
+        """Log a run with parameters, metrics, tags, the rows it was made and judged with, and the model."""
 
 
 class Runs(Protocol):
@@ -60,12 +87,15 @@ class Runs(Protocol):
     def record(self, run_id: str, *, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """Add metrics and tags to a finished run."""
 
+    def attach(self, run_id: str, *, decision: Mapping[str, object], picture: "Figure | None") -> None:
+        """Add the gate's decision and its picture to the files of a run."""
+
 
 class Registry(Protocol):
     """Registered models in Unity Catalog."""
 
     def register(self, model_uri: str, name: str) -> str:
-        """Make the logged model a new version and return its number."""
+        """Return the version that the logged model is, after making it one unless it is already."""
 
     def version_with_alias(self, name: str, alias: str) -> str | None:
         """Return the version that carries the alias; None only when the registry says that none does."""

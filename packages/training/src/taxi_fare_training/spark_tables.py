@@ -7,14 +7,15 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import AlreadyExists, ResourceAlreadyExists
 from databricks.sdk.service.catalog import VolumeType
 
-from taxi_fare_features import FEATURE_COLUMNS, KEY, SPLIT, TARGET, feature_columns
-from taxi_fare_training.names import Names, quoted
+from taxi_fare_features import FEATURE_COLUMNS, KEY, SPLIT, TARGET, TIME, feature_columns
+from taxi_fare_training.names import PREDICTION, Names, quoted
 from taxi_fare_training.ports import TableVersion
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _INCOMING = "taxi_fare_features_incoming"
+_PREDICTIONS = "taxi_fare_baseline_predictions"
 _MODEL_COLUMNS = (KEY, *FEATURE_COLUMNS, TARGET)
 
 
@@ -63,6 +64,21 @@ class SparkTables:
     def evaluation_rows(self, evaluation_set: TableVersion) -> pd.DataFrame:
         """Return the evaluation set at that version."""
         return self._rows(evaluation_set, "test")
+
+    def write_baseline(self, evaluation_set: TableVersion, predictions: pd.DataFrame, *, version: str) -> None:
+        """Make or replace the baseline table: the columns that monitored rows have, for the evaluation set at its version."""
+        self._spark.createDataFrame(predictions).createOrReplaceTempView(_PREDICTIONS)
+        features = ", ".join(FEATURE_COLUMNS)
+        rows = (
+            f"SELECT {KEY}, {features}, {PREDICTION}, {TARGET} AS label, {TARGET} AS evaluation_label, "  # noqa: S608 - constants and quoted names
+            f"'{version}' AS model_version, {TIME} AS event_time, {TIME} AS request_time "
+            f"FROM {quoted(evaluation_set.name)} VERSION AS OF {evaluation_set.version} JOIN {_PREDICTIONS} USING ({KEY})"
+        )
+        table = self._names.baseline
+        if self._spark.catalog.tableExists(quoted(table)):
+            self._spark.sql(f"INSERT OVERWRITE {quoted(table)} {rows}")
+        else:
+            self._create(table, rows, switch="delta.enableChangeDataFeed", comment="What monitors compare with: frozen rows, scored")
 
     def _rows(self, table: TableVersion, split: str) -> pd.DataFrame:
         columns = ", ".join(_MODEL_COLUMNS)

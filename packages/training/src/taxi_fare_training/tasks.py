@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from taxi_fare_training.gate import MINIMUM_EFFECT
-from taxi_fare_training.grid import DEFAULT_GRID, Grid, GridError, checked_grid
+from taxi_fare_training.grid import DEFAULT_GRID, SEED, Grid, GridError, checked_grid
 from taxi_fare_training.names import Names
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def train(arguments: Sequence[str] | None = None) -> None:
     parser = _parser("train", "Fit the best model of a parameter grid, judge it on the frozen evaluation set, log it to MLflow.")
     parser.add_argument("--source-table", required=True, help="table of trips, catalog.schema.table")
     parser.add_argument("--experiment", required=True, help="path of the MLflow experiment")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the model, of the folds (default: %(default)s)")
     parser.add_argument("--parameter-grid", type=_grid, default=DEFAULT_GRID, metavar="JSON", help='e.g. {"max_depth": [3, 5]}')
     options = parser.parse_args(arguments)
 
@@ -29,7 +30,8 @@ def train(arguments: Sequence[str] | None = None) -> None:
     names = _names(options)
     log = MlflowLog(experiment=options.experiment, run_name=names.model_name)
     tables = _tables(names)
-    task.train(options.source_table, options.parameter_grid, tables=tables, log=log, values=DbutilsTaskValues(), report=report)
+    values = DbutilsTaskValues()
+    task.train(options.source_table, options.parameter_grid, tables=tables, log=log, values=values, report=report, seed=options.seed)
 
 
 def validate(arguments: Sequence[str] | None = None) -> None:
@@ -38,6 +40,7 @@ def validate(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train-task", default="train", help="key of the task that trained the model (default: %(default)s)")
     effect = "least improvement that counts, as a share of the Champion's MAE (default: %(default)s)"
     parser.add_argument("--minimum-effect", type=float, default=MINIMUM_EFFECT, help=effect)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the bootstrap (default: %(default)s)")
     options = parser.parse_args(arguments)
 
     from mlflow import MlflowClient
@@ -57,6 +60,7 @@ def validate(arguments: Sequence[str] | None = None) -> None:
         values=DbutilsTaskValues(),
         report=report,
         minimum_effect=options.minimum_effect,
+        seed=options.seed,
     )
 
 

@@ -43,10 +43,13 @@ def with_back_off(
     raise AssertionError("every attempt returns or raises")
 
 
-class Aliases(Protocol):
+class Client(Protocol):
     """What is needed of an `MlflowClient`."""
 
     def get_model_version_by_alias(self, name: str, alias: str) -> Any:  # noqa: D102 - MLflow's
+        ...
+
+    def search_model_versions(self, filter_string: str) -> Any:  # noqa: D102 - MLflow's
         ...
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:  # noqa: D102 - MLflow's
@@ -59,15 +62,22 @@ class Aliases(Protocol):
 class UnityRegistry:
     """`Registry` on Unity Catalog; the registry is the one that MLflow's own configuration names."""
 
-    def __init__(self, *, client: Aliases, report: Report) -> None:
+    def __init__(self, *, client: Client, report: Report) -> None:
         self._client = client
         self._report = report
 
     def register(self, model_uri: str, name: str) -> str:
-        """Make the logged model a new version of `name`, which is created when it is new."""
+        """Return the version of `name` that the logged model is; made now, with `name` when that is new, unless a former try has."""
         import mlflow
+        from mlflow.exceptions import MlflowException
 
-        return str(mlflow.register_model(model_uri, name).version)
+        try:
+            known = [found.version for found in self._client.search_model_versions(f"name='{name}'") if found.source == model_uri]
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            known = []
+        return str(max(known, key=int) if known else mlflow.register_model(model_uri, name).version)
 
     def version_with_alias(self, name: str, alias: str) -> str | None:
         """Return the version that carries the alias, or None when the registry says that none does; any other error is raised."""

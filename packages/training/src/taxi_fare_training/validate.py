@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from taxi_fare_training.gate import MINIMUM_EFFECT, Decision, compare, without_champion
+import pandas as pd
+
+from taxi_fare_features import KEY
+from taxi_fare_training.evidence import check_unchanged
+from taxi_fare_training.gate import MINIMUM_EFFECT, SEED, Decision, Weighed, weigh, without_champion
 from taxi_fare_training.grid import Report
-from taxi_fare_training.model import errors, in_key_order
-from taxi_fare_training.names import CHALLENGER, CHAMPION
+from taxi_fare_training.model import errors, in_key_order, predictions
+from taxi_fare_training.names import CHALLENGER, CHAMPION, PREDICTION
 from taxi_fare_training.ports import Registry, Runs, Tables, TableVersion, TaskValues
-from taxi_fare_training.train import EVALUATION_SET_TAG, EVALUATION_VERSION_TAG
+from taxi_fare_training.train import EVALUATION_SET_TAG
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +38,54 @@ def validate(
     values: TaskValues,
     report: Report,
     minimum_effect: float = MINIMUM_EFFECT,
+    seed: int = SEED,
 ) -> Validated:
-    """Register what `train_task` has logged as a version of `model`, decide, set or remove the alias Challenger, publish the decision."""
+    """Register what `train_task` has logged as a version of `model`, decide, set or remove the alias Challenger, publish the decision.
+
+    A version that is better leaves the baseline table behind: the evaluation set as it scores it, for monitors to compare with.
+    """
     run_id, model_uri = values.get(train_task, "run_id"), values.get(train_task, "model_uri")
     version = registry.register(model_uri, model)
     report(f"registered {model} version {version}")
     champion = registry.version_with_alias(model, CHAMPION)
-    rows = in_key_order(tables.evaluation_rows(_evaluation_set(run_id, runs.tags(run_id))), "evaluation set")
-    candidate_errors = errors(registry.load(model, version), rows)
+    evaluation_set, rows = _evaluation_rows(run_id, runs.tags(run_id), tables)
+    candidate = predictions(registry.load(model, version), rows)
+    weighed: Weighed | None = None
     if champion is None:
-        decision = without_champion(candidate_errors)
+        decision = without_champion(errors(candidate, rows))
     else:
-        champion_errors = errors(registry.load(model, champion), rows)
-        decision = compare(candidate_errors, champion_errors, minimum_effect=minimum_effect)
+        opponent = predictions(registry.load(model, champion), rows)
+        weighed = weigh(errors(candidate, rows), errors(opponent, rows), minimum_effect=minimum_effect, seed=seed)
+        decision = weighed.decision
     if decision.is_better:
+        tables.write_baseline(evaluation_set, pd.DataFrame({KEY: rows[KEY], PREDICTION: candidate}), version=version)
         registry.set_alias(model, CHALLENGER, version=version)
     else:
         registry.remove_alias(model, CHALLENGER)
     report(f"version {version} is {'' if decision.is_better else 'not '}better than {_words(champion)}: {decision.reason}")
     runs.record(run_id, metrics=decision.numbers(), tags=_tags(model, version, champion=champion, decision=decision))
+    runs.attach(run_id, decision=decision.document(), picture=_picture(weighed, f"{model} version {version}, {_words(champion)}"))
     _publish(values, model, version, decision=decision)
     return Validated(version, champion, decision)
 
 
-def _evaluation_set(run_id: str, tags: Mapping[str, str]) -> TableVersion:
-    if EVALUATION_SET_TAG not in tags or EVALUATION_VERSION_TAG not in tags:
-        missing = f"run {run_id}: has no tags '{EVALUATION_SET_TAG}' and '{EVALUATION_VERSION_TAG}'"
-        raise ValueError(f"{missing}; expected a run of the train task; train again")
-    return TableVersion(tags[EVALUATION_SET_TAG], int(tags[EVALUATION_VERSION_TAG]))
+def _evaluation_rows(run_id: str, tags: Mapping[str, str], tables: Tables) -> tuple[TableVersion, pd.DataFrame]:
+    """Return the evaluation set that the run was judged on, and its rows, which must still be the same."""
+    missing = [name for name in (EVALUATION_SET_TAG, f"{EVALUATION_SET_TAG}_version", f"{EVALUATION_SET_TAG}_hash") if name not in tags]
+    if missing:
+        raise ValueError(f"run {run_id}: has no tag {', '.join(missing)}; expected a run of the train task; train again")
+    table = TableVersion(tags[EVALUATION_SET_TAG], int(tags[f"{EVALUATION_SET_TAG}_version"]))
+    rows = in_key_order(tables.evaluation_rows(table), "evaluation set")
+    check_unchanged(rows, tags[f"{EVALUATION_SET_TAG}_hash"], f"{table.name} version {table.version}")
+    return table, rows
+
+
+def _picture(weighed: Weighed | None, title: str) -> "Figure | None":
+    if weighed is None:
+        return None
+    from taxi_fare_training.picture import gate_picture
+
+    return gate_picture(weighed, title)
 
 
 def _words(champion: str | None) -> str:
