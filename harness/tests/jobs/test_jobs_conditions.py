@@ -128,6 +128,9 @@ def test_only_the_branch_of_the_outcome_runs_and_the_run_succeeds(
         "join": "SUCCESS",
     }
     assert workspace.runner.keys() == ["verdict", taken, "join"]
+    skipped = next(task for task in run.tasks if task.task_key == left_out)
+    assert (skipped.state.life_cycle_state.value, skipped.status.termination_details.code.value) == ("SKIPPED", "SKIPPED")
+    assert skipped.state.state_message == "The task's run_if was not met, or a condition did not come to the outcome it depends on."
     found = next(task for task in run.tasks if task.task_key == "needed")
     assert found.condition_task.as_dict() == {
         "op": "EQUAL_TO",
@@ -167,6 +170,7 @@ def test_condition_on_what_is_no_number_fails_its_task_without_a_second_try(work
 
     assert results(run) == {"check": "FAILED", "yes": "UPSTREAM_FAILED", "no": "UPSTREAM_FAILED", "always": "EXCLUDED", "clean": "SUCCESS"}
     assert run.state.result_state.value == "FAILED"
+    assert len(run.tasks) == 5
     said = "The condition cannot be evaluated: GREATER_THAN compares numbers, and condition_task.left is 'many'"
     assert run.tasks[0].state.state_message == f"{said}; expected a number such as 12 or 12.5"
     assert workspace.sdk.jobs.get_run_output(run.tasks[0].run_id).error.startswith(said)

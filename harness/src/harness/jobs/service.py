@@ -11,13 +11,14 @@ import msgspec
 from harness.clock import Clock, millis
 from harness.config import Layout
 from harness.ids import Ids
-from harness.jobs import graph, output, states, view
-from harness.jobs.arguments import check_request, job_parameters
+from harness.jobs import output, states, view
+from harness.jobs.arguments import check_request
 from harness.jobs.execution import Execution, RunEvent, Surroundings
-from harness.jobs.model import Job, Run, RunRequest, Settings, State, TaskRun
+from harness.jobs.model import Job, Run, RunRequest, Settings, State
 from harness.jobs.ports import DependencyFiles, TaskRunner
 from harness.jobs.runs import Runs
 from harness.jobs.settings import Json, invalid, merged, parse, sleeping_triggers
+from harness.jobs.starting import Origin, new_run
 from harness.state import Documents, Store
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,8 @@ class JobService:
                 return self._runs.get(known).run_id
             settings = parse(msgspec.json.decode(job.settings, type=dict[str, object]))
             check_request(request, settings)
-            run = self._runs.put(self._new_run(job, settings, request, user, parent_task_run_id))
+            origin = Origin(user, parent_task_run_id, millis(self._clock.now()))
+            run = self._runs.put(new_run(job, settings, request, self._first_state(job.job_id, settings, request), origin, self._ids))
             if request.idempotency_token:
                 self._tokens.put(request.idempotency_token, run.run_id)
         self._around.on_event(RunEvent(run.run_id, run.job_id, run.state))
@@ -209,30 +211,6 @@ class JobService:
             log.warning("job '%s': its %s is kept, but the harness starts no job by itself; use run-now", settings.name, name)
         return settings
 
-    def _new_run(self, job: Job, settings: Settings, request: RunRequest, user: str, parent_task_run_id: int) -> Run:
-        try:
-            tasks = graph.selected(settings.tasks, request.only)
-        except KeyError as error:
-            raise invalid(f"'only': the job has no task {error}; tasks: {', '.join(task.task_key for task in settings.tasks)}") from error
-        now = millis(self._clock.now())
-        state = self._first_state(job.job_id, settings, request)
-        # Assumption: tasks of a run over the limit show the run's own state.
-        waiting = [state if state.ended else states.BLOCKED if task.depends_on else states.PENDING for task in tasks]
-        return Run(
-            run_id=self._ids.number(),
-            job_id=job.job_id,
-            creator=user,
-            state=state,
-            settings=job.settings,
-            request=request,
-            parameters=job_parameters(request, settings),
-            tasks=tuple(TaskRun(self._ids.number(), task.task_key, found) for task, found in zip(tasks, waiting, strict=True)),
-            start_time=now,
-            end_time=now if state.ended else 0,
-            queued_time=now if state == states.QUEUED else 0,
-            parent_task_run_id=parent_task_run_id,
-        )
-
     def _first_state(self, job_id: int, settings: Settings, request: RunRequest) -> State:
         if len(self._runs.active(job_id)) < settings.max_concurrent_runs:
             return states.PENDING
@@ -252,11 +230,13 @@ class JobService:
         try:
             execution.execute()
         finally:
-            with self._lock:
-                del self._executing[run.run_id]
-            if not self._closed:
-                self._interrupt(self._runs.get(run.run_id))  # does nothing to a run that has ended
-                self._start_queued(run.job_id)
+            try:
+                if not self._closed:
+                    self._interrupt(self._runs.get(run.run_id))  # does nothing to a run that has ended
+                    self._start_queued(run.job_id)
+            finally:  # last: `close` waits for what is here, and the record is closed after it
+                with self._lock:
+                    del self._executing[run.run_id]
 
     def _start_queued(self, job_id: int) -> None:
         with self._jobs.transaction():

@@ -22,7 +22,7 @@ _CODES: Mapping[Result, str] = {  # docs.databricks.com/api/workspace/jobs/getru
     "MAXIMUM_CONCURRENT_RUNS_REACHED": "MAX_CONCURRENT_RUNS_EXCEEDED",
 }
 _SKIPPED: Mapping[Result, str] = {
-    "EXCLUDED": "The task's run_if condition was not met.",
+    "EXCLUDED": "The task's run_if was not met, or a condition did not come to the outcome it depends on.",
     "DISABLED": "The task is disabled.",
     "UPSTREAM_FAILED": "An upstream task failed.",
     "UPSTREAM_CANCELED": "An upstream task was canceled.",
