@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from databricks.sdk.errors import OperationFailed
+from databricks.sdk.service import jobs
 
 
 def run_job(key: str, job_id: int, *after: str, parameters: dict[str, str] | None = None, **settings: object) -> dict[str, object]:
@@ -70,6 +71,25 @@ def test_other_job_runs_as_a_run_of_its_own_with_the_parameters_given(workspace:
     assert run.tasks[1].run_job_task.as_dict() == {"job_id": inner, "job_parameters": {"why": "{{tasks.verdict.values.why}}"}}
     assert run.tasks[1].resolved_values.run_job_task.job_parameters == {"why": "drift"}
     assert [found.run_id for found in workspace.sdk.jobs.list_runs(job_id=inner)] == [began.run_id]
+
+
+def test_official_client_makes_such_jobs_from_its_own_types(workspace: Any) -> None:
+    """Types in, types out; a run of one condition and of the job it starts."""
+    always = jobs.Task(task_key="always", condition_task=jobs.ConditionTask(op=jobs.ConditionTaskOp.LESS_THAN, left="1", right="2"))
+    inner = workspace.sdk.jobs.create(name="inner", tasks=[always]).job_id
+    retrain = jobs.Task(
+        task_key="retrain",
+        depends_on=[jobs.TaskDependency(task_key="always", outcome="true")],
+        run_job_task=jobs.RunJobTask(job_id=inner),
+    )
+    outer = workspace.sdk.jobs.create(name="outer", tasks=[always, retrain]).job_id
+
+    run = workspace.sdk.jobs.run_now_and_wait(outer)
+
+    kept = [task.as_dict() for task in workspace.sdk.jobs.get(outer).settings.tasks]
+    assert kept == [always.as_dict(), retrain.as_dict()]
+    assert results(run) == {"always": "SUCCESS", "retrain": "SUCCESS"}
+    assert inner_run(workspace, run).tasks[0].condition_task.outcome == "true"
 
 
 def test_python_params_are_handed_on(workspace: Any, scripts: Any) -> None:
@@ -232,13 +252,13 @@ def test_jobs_that_trigger_each_other_fail_and_name_the_circle(workspace: Any, s
 
 def test_three_run_job_tasks_nest_and_a_fourth_fails(workspace: Any, scripts: Any) -> None:
     """The documented depth."""
-    jobs = [workspace.create(scripts.task("deepest"))]
+    line = [workspace.create(scripts.task("deepest"))]
     for _ in range(4):
-        jobs.append(workspace.create(run_job("next", jobs[-1])))
+        line.append(workspace.create(run_job("next", line[-1])))
 
-    assert results(workspace.run(jobs[3])) == {"next": "SUCCESS"}
+    assert results(workspace.run(line[3])) == {"next": "SUCCESS"}
     assert workspace.runner.keys() == ["deepest"]
-    run = workspace.run(jobs[4])
+    run = workspace.run(line[4])
 
     assert results(run) == {"next": "FAILED"}
     assert "Run Job tasks are nested more than 3 deep: jobs " in run.tasks[0].state.state_message
