@@ -7,21 +7,34 @@ from monitoring_unpacker.process import Counts, process
 from monitoring_unpacker.schema import Field, Schema
 from monitoring_unpacker.signature import schema_of
 from monitoring_unpacker.tables import Tables
+from monitoring_unpacker.thresholds import Thresholds, read_thresholds
 from monitoring_unpacker.unpacking import Payload, Quarantined, unpack
+from monitoring_unpacker.verdict import Drift, Finding, Quality, Verdict, judge
+from monitoring_unpacker.verdict_tables import Metrics, VerdictTable, metric_tables
 
 __all__ = [
     "PACKINGS",
     "Counts",
+    "Drift",
     "Field",
+    "Finding",
+    "Metrics",
     "MonitorPlan",
     "MonitoringError",
     "Payload",
+    "Quality",
     "QualityMonitor",
     "Quarantined",
     "Schema",
     "Tables",
+    "Thresholds",
+    "Verdict",
+    "VerdictTable",
+    "judge",
+    "metric_tables",
     "pack",
     "process",
+    "read_thresholds",
     "schema_of",
     "unpack",
 ]

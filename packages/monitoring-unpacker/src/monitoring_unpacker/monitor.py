@@ -2,7 +2,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from databricks.sdk.errors import NotFound
 from databricks.sdk.service.dataquality import (
@@ -47,6 +47,7 @@ class MonitorPlan:
     granularities: tuple[str, ...] = ("1 day",)
     slices: tuple[str, ...] = ()
     baseline_table: str | None = None
+    problem_type: Literal["regression", "classification"] = "regression"
 
     def config(self, output_schema_id: str) -> DataProfilingConfig:
         """Return the configuration to ask for."""
@@ -55,7 +56,7 @@ class MonitorPlan:
             baseline_table_name=self.baseline_table,
             slicing_exprs=list(self.slices) or None,
             inference_log=InferenceLogConfig(
-                problem_type=InferenceProblemType.INFERENCE_PROBLEM_TYPE_REGRESSION,
+                problem_type=InferenceProblemType(f"INFERENCE_PROBLEM_TYPE_{self.problem_type.upper()}"),
                 timestamp_column=self.timestamp_column,
                 granularities=[granularity(text) for text in self.granularities],
                 prediction_column="prediction",

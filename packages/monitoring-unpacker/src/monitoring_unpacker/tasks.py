@@ -43,13 +43,22 @@ def monitoring(arguments: Sequence[str] | None = None) -> None:
             timestamp_column="event_time" if tables.event_time_column else "request_time",
             granularities=tuple(options.monitor_granularity or ("1 day",)),
             slices=tuple(options.slice or ()),
-            baseline_table=options.baseline_table,
+            baseline_table=_existing(spark, options.baseline_table),
+            problem_type=options.problem_type,
         )
         config = QualityMonitor(workspace=workspace, progress=report).refresh(plan)
         report(f"metrics: {config.profile_metrics_table_name}, {config.drift_metrics_table_name}")
     else:
         report(f"{tables.processed}: no data yet, nothing to monitor")
     _set_task_values(monitored=monitored, **dataclasses.asdict(counts))
+
+
+def _existing(spark: Any, baseline: str | None) -> str | None:
+    """Return the baseline table's name, or None while there is no such table: a first run must not fail for want of it."""
+    if baseline is None or spark.catalog.tableExists(baseline):
+        return baseline
+    report(f"{baseline}: no baseline yet, windows are compared with each other only")
+    return None
 
 
 def served_version(workspace: "WorkspaceClient", endpoint: str, *, model: str) -> str:
@@ -95,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
         "--monitor-granularity", action="append", metavar='"1 day"', help='window of the monitor, repeatable (default: "1 day")'
     )
     parser.add_argument("--slice", action="append", metavar="SQL", help="slicing expression of the monitor, repeatable")
-    parser.add_argument("--baseline-table", help="table to compare distributions with")
+    parser.add_argument("--baseline-table", help="table to compare distributions with; left out while it does not exist")
+    problems = ("regression", "classification")
+    parser.add_argument("--problem-type", choices=problems, default=problems[0], help="what quality means (default: %(default)s)")
     parser.add_argument("--model-version", help="version whose signature types the rows (default: the one with the most traffic)")
     return parser
 
