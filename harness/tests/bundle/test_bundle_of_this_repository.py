@@ -17,7 +17,7 @@ TARGETS = ("dev", "staging", "prod")
 GRAPHS = {
     "ml_training_pipeline": {"train": [], "validate": ["train"], "deploy": ["validate"]},
     "ml_batch_inference": {"batch_inference": []},
-    "ml_monitoring": {"monitoring": []},
+    "ml_monitoring": {"monitoring": [], "verdict": ["monitoring"], "retrain_needed": ["verdict"], "retrain": ["retrain_needed"]},
 }
 
 
