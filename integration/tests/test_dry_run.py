@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from harness import sample_data
 
@@ -48,8 +49,8 @@ def second(first: Ran, state: Path) -> Ran:
     return dry_run(state)
 
 
-def test_every_task_of_every_job_succeeds(first: Ran) -> None:
-    """Exit status 0, three jobs, five tasks, all SUCCESS."""
+def test_f22_every_task_of_every_job_succeeds_without_a_workspace(first: Ran) -> None:
+    """Exit status 0, three jobs, every task SUCCESS, but the training that no verdict asked for."""
     done, report = first
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -60,10 +61,13 @@ def test_every_task_of_every_job_succeeds(first: Ran) -> None:
         ("ml_training_pipeline", "deploy", "SUCCESS"),
         ("ml_batch_inference", "batch_inference", "SUCCESS"),
         ("ml_monitoring", "monitoring", "SUCCESS"),
+        ("ml_monitoring", "verdict", "SUCCESS"),
+        ("ml_monitoring", "retrain_needed", "SUCCESS"),
+        ("ml_monitoring", "retrain", "EXCLUDED"),
     ]
 
 
-def test_every_usable_trip_is_predicted_logged_and_labelled(first: Ran) -> None:
+def test_f02_every_usable_trip_is_predicted_logged_and_labelled_once(first: Ran) -> None:
     """As many predictions as trips that pass the filters, each once, each with its label; nothing in quarantine."""
     _, report = first
     trips = sample_data.generate().to_pandas()
@@ -93,6 +97,21 @@ def test_monitor_agrees_with_the_tables(first: Ran) -> None:
     assert report["monitor"]["drift_rows"] > 0
     assert 0 < report["monitor"]["mean_absolute_error"] < 2 * report["model"]["metrics"]["test_mae"]
     assert report["monitor"]["r2_score"] > 0.8
+
+
+def test_f21_windows_are_judged_against_the_baseline(first: Ran, state: Path) -> None:
+    """The baseline holds the evaluation set, windows and slices are compared with it, and data without a change asks for no training."""
+    _, report = first
+    baseline = f"{report['model']['name']}_baseline"
+    folders = [state / "warehouse" / Path(*name.split(".")) for name in (baseline, report["monitor"]["drift_table"])]
+    base, drift = (DeltaTable(folder).to_pyarrow_table() for folder in folders)
+
+    assert set(base["model_version"].to_pylist()) == {"1"}
+    assert base.num_rows > 1500
+    assert {row["drift_type"] for row in drift.select(["drift_type"]).to_pylist()} == {"CONSECUTIVE", "BASELINE"}
+    assert set(drift["slice_key"].to_pylist()) == {None, "is_rush_hour", "is_weekend = 1"}
+    assert report["verdict"]["checks"] > 0
+    assert report["verdict"]["retrain"] is False
 
 
 def test_page_is_one_file(first: Ran) -> None:
@@ -150,7 +169,7 @@ def test_bad_input_is_status_2(tmp_path: Path, arguments: tuple[str, ...], named
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real trips are not beside the project")
-def test_real_trips_are_all_predicted_and_labelled(tmp_path: Path) -> None:
+def test_f01_real_trips_are_all_predicted_and_labelled(tmp_path: Path) -> None:
     """On the real 10,000 trips, the 9,960 that pass the filters are predicted and labelled, every one."""
     done, report = dry_run(tmp_path / "state", "--data", str(REAL))
     assert done.returncode == 0, done.stdout + done.stderr

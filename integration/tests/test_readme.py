@@ -10,13 +10,13 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = re.findall(r"^\./run (.+?)(?:\s+#.*)?$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
 
 
-def test_readme_has_its_two_commands() -> None:
+def test_f19_readme_has_its_two_commands() -> None:
     """The door: one command runs the main job, one passes the tests."""
     assert {"dry-run", "tests"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("harness ")])
-def test_readme_command_exists(line: str) -> None:
+def test_f19_readme_command_exists(line: str) -> None:
     """Each `./run harness …` line names a command and options that the command line knows."""
     _, command, *words = line.split()
     told = subprocess.run([str(ROOT / ".venv" / "bin" / "harness"), command, "--help"], capture_output=True, text=True, check=False)

@@ -28,7 +28,11 @@ def ours(target: str, **variables: str) -> Bundle:
 
 def tasks(body: dict[str, Json]) -> list[dict[str, Json]]:
     """Return a job's tasks."""
-    found = body["tasks"]
+    return mappings(body["tasks"])
+
+
+def mappings(found: Json) -> list[dict[str, Json]]:
+    """Return the items of a list of mappings."""
     assert isinstance(found, list)
     return [each for each in found if isinstance(each, dict)]
 
@@ -72,6 +76,29 @@ def test_task_types_that_bundles_may_use_are_those_that_jobs_can_run() -> None:
     assert settings.TASK_TYPES == TASK_TYPES
 
 
+def test_f18_no_two_targets_share_a_name_in_a_shared_namespace() -> None:
+    """Jobs, endpoints, experiments and folders of the three targets are all different: they may live in one workspace."""
+    bundles = [ours(target) for target in TARGETS]
+    for shown in ("endpoint_name", "experiment"):
+        assert len({str(parameters(bundle, "ml_training_pipeline")[shown]) for bundle in bundles}) == 3
+    names = [job.name for bundle in bundles for job in bundle.of_kind("jobs").values()]
+    assert len(set(names)) == len(names) == 9
+    assert len({bundle.paths.root for bundle in bundles}) == 3
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_f20_environment_permissions_and_notifications_are_set(target: str) -> None:
+    """Every job pins its environment's version, says who may look, and has a place for who hears of failures; tasks have an environment."""
+    for job in ours(target).of_kind("jobs").values():
+        body = dict(job.body)
+        environments = {str(each["environment_key"]): each["spec"] for each in mappings(body["environments"])}
+        assert all(spec["environment_version"] == "5" for spec in mappings(list(environments.values())))
+        assert {"group_name": "users", "permission_level": "CAN_VIEW"} in [permission.body() for permission in job.permissions]
+        assert "email_notifications" in body
+        assert body["timeout_seconds"] == 7200
+        assert {task["environment_key"] for task in tasks(body) if "python_wheel_task" in task} <= set(environments)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_bundle_resolved_is_itself(target: str) -> None:
     bundle = ours(target)
@@ -81,7 +108,7 @@ def test_bundle_resolved_is_itself(target: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("job", list(GRAPHS))
-def test_every_job_is_bounded_and_starts_only_when_asked(target: str, job: str) -> None:
+def test_f20_every_job_is_bounded_and_starts_only_when_asked(target: str, job: str) -> None:
     body = dict(ours(target).of_kind("jobs")[job].body)
 
     schedule = body.get("schedule", {"pause_status": "PAUSED", "timezone_id": "UTC"})
@@ -96,18 +123,18 @@ def test_every_job_is_bounded_and_starts_only_when_asked(target: str, job: str) 
 @pytest.mark.parametrize(
     ("target", "endpoint"),
     [
-        pytest.param("dev", "dev_developer_taxi_fares_fare_predictor_model", id="dev"),
+        pytest.param("dev", "main_dev_developer_taxi_fares_fare_predictor_model", id="dev"),
         pytest.param("staging", "main_staging_taxi_fares_fare_predictor_model", id="staging"),
         pytest.param("prod", "main_taxi_fares_fare_predictor_model", id="prod"),
     ],
 )
-def test_endpoint_s_name_differs_between_targets_and_fits(target: str, endpoint: str) -> None:
+def test_f18_endpoint_s_name_differs_between_targets_and_fits(target: str, endpoint: str) -> None:
     """All targets of a workspace share one namespace of endpoints; a name has at most 63 characters."""
     assert parameters(ours(target), "ml_training_pipeline")["endpoint_name"] == endpoint
     assert len(endpoint) <= 63
 
 
-def test_catalog_given_on_the_command_line_reaches_tables_and_endpoint() -> None:
+def test_f18_catalog_given_on_the_command_line_reaches_tables_and_endpoint() -> None:
     found = parameters(ours("prod", catalog="lab"), "ml_monitoring")
 
     assert (found["catalog"], found["endpoint_name"]) == ("lab", "lab_taxi_fares_fare_predictor_model")

@@ -11,7 +11,7 @@ from databricks.sdk.errors import NotFound
 from deltalake import DeltaTable
 from mlflow.tracking import MlflowClient
 
-from dry_run.report import EndpointReport, ModelReport, MonitorReport, PayloadReport, PredictionsReport, ProcessedReport
+from dry_run.report import EndpointReport, ModelReport, MonitorReport, PayloadReport, PredictionsReport, ProcessedReport, VerdictReport
 from harness.dashboard.gather import busiest_entity
 
 METRICS = ("test_mae", "test_rmse", "test_r2")
@@ -49,6 +49,11 @@ class Names:
     def processed(self) -> str:
         """The unpacked, labelled rows."""
         return self.full(f"{self.model_name}_inference_processed")
+
+    @property
+    def verdicts(self) -> str:
+        """What the verdicts of all runs found."""
+        return f"{self.processed}_verdicts"
 
     @property
     def quarantine(self) -> str:
@@ -129,6 +134,16 @@ def monitor_report(names: Names, warehouse: Warehouse) -> MonitorReport | None:
         return None
     quality = {name: _weighted(profile, name) for name in ("mean_absolute_error", "r2_score")}
     return MonitorReport(profile_name, drift_name, profile.num_rows, warehouse.count(drift_name), **quality)
+
+
+def verdict_report(names: Names, warehouse: Warehouse) -> VerdictReport | None:
+    """Return the counts of the verdict table, or None when nothing was judged."""
+    table = warehouse.read(names.verdicts, ["check", "alert"])
+    if table is None:
+        return None
+    asked = pc.equal(table["check"], "retrain")
+    checks = table.filter(pc.invert(asked))
+    return VerdictReport(names.verdicts, checks.num_rows, int(pc.sum(checks["alert"]).as_py() or 0), bool(pc.any(asked).as_py()))
 
 
 def _weighted(profile: pa.Table, column: str) -> float | None:

@@ -95,6 +95,16 @@ class MonitorReport:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictReport:
+    """What was judged: checks of single windows, those above their limits, and whether a training was asked for."""
+
+    table: str
+    checks: int
+    alerts: int
+    retrain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything `--report` writes; parts are None when the run ended before them."""
 
@@ -108,6 +118,7 @@ class Report:
     payload: PayloadReport | None = None
     processed: ProcessedReport | None = None
     monitor: MonitorReport | None = None
+    verdict: VerdictReport | None = None
     dashboard: str | None = None
 
     @property

@@ -60,6 +60,10 @@ def _lines(report: Report) -> list[tuple[str, str]]:
         found = report.monitor
         quality = f"MAE {_figure(found.mean_absolute_error)} R² {_figure(found.r2_score)}"
         lines.append(("monitor", f"{quality} · {found.profile_rows:,} profile and {found.drift_rows:,} drift rows"))
+    if report.verdict:
+        judged = report.verdict
+        asked = "a training was asked for" if judged.retrain else "no training asked for"
+        lines.append(("verdict", f"{judged.checks:,} checks, {judged.alerts:,} above their limits, {asked}"))
     if report.dashboard:
         lines.append(("page", report.dashboard))
     return lines

@@ -165,6 +165,7 @@ class Workflow:
             payload=collect.payload_report(names, tables),
             processed=collect.processed_report(names, tables),
             monitor=collect.monitor_report(names, tables),
+            verdict=collect.verdict_report(names, tables),
         )
 
     def _draw(self, told: Report) -> str:
