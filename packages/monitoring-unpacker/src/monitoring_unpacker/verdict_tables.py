@@ -111,11 +111,14 @@ class VerdictTable:
     version: str
     granularity: str
 
-    def requests(self, spark: Any) -> dict[str, datetime]:
-        """Return the newest window for which a training was asked, by model version; makes the table when there is none."""
+    def create(self, spark: Any) -> None:
+        """Make the table when there is none."""
         columns = ", ".join(f"{quoted_part(name)} {kind}" for name, kind in (*_COLUMNS.items(), ("judged_at", "TIMESTAMP")))
         feed = "USING DELTA TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')"
         spark.sql(f"CREATE TABLE IF NOT EXISTS {quoted(self.name)} ({columns}) {feed}").collect()
+
+    def requests(self, spark: Any) -> dict[str, datetime]:
+        """Return the newest window for which a training was asked, by model version."""
         asked = f"SELECT model_version, MAX(window_start) AS newest FROM {quoted(self.name)} WHERE `check` = {literal(RETRAIN)}"
         return {row["model_version"]: row["newest"] for row in spark.sql(f"{asked} GROUP BY model_version").collect()}
 

@@ -48,6 +48,7 @@ def judged(spark: Any, metrics: Metrics, table: VerdictTable, thresholds: Thresh
     """Return the verdict, and whether to train again: only once for the same windows of the same version."""
     quality, drift = metrics.read(spark)
     found = judge(quality, drift, thresholds)
+    table.create(spark)
     retrain = found.retrain and not asked_before(found.persistent, table.requests(spark), metrics.version)
     table.remember(spark, found, retrain=retrain)
     return found, retrain
