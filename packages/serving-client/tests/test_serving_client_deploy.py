@@ -1,198 +1,118 @@
 """Deployments against an endpoint that behaves as the platform's does, without a network."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied
-from databricks.sdk.service.serving import (
-    AiGatewayConfig,
-    EndpointCoreConfigOutput,
-    EndpointPendingConfig,
-    EndpointState,
-    EndpointStateConfigUpdate,
-    ServedEntityOutput,
-    ServedModelState,
-    ServedModelStateDeployment,
-    ServingEndpointDetailed,
-    TrafficConfig,
-)
+from databricks.sdk.errors import BadRequest, PermissionDenied
+from databricks.sdk.service.serving import AiGatewayConfig, EndpointTag, ServingEndpointDetailed
 
-from serving_client import Deployer, DeploymentPlan, Retry, ServingError, VerificationFailed, Waiting
-from serving_client.plan import current
+from serving_client import DeploymentPlan, ServingError, VerificationFailed, Watch
+from serving_client.helper import TAG
 
-MODEL, ENDPOINT = "main.shop.returns", "shop_returns"
-EXAMPLE = {"dataframe_records": [{"price": 1.0}, {"price": 2.0}]}
+ENDPOINT, HELPER = "shop_returns", "shop_returns-next"
+Deploy = Callable[..., None]
+CHECKED = ["query shop_returns", "query shop_returns"]
 
 
-class Died(BaseException):
-    """The process ends here."""
+def test_first_version_is_verified_on_an_endpoint_of_its_own(make_platform: Callable[..., Any], deploy: Deploy) -> None:
+    """Where nothing serves there is no 0 %: the endpoint comes to be when its version has answered elsewhere."""
+    platform = make_platform()
+    deploy(platform, "1")
+    assert platform.calls == [
+        f"create {HELPER}",
+        f"query {HELPER}",
+        f"delete {HELPER}",
+        f"create {ENDPOINT}",
+        *CHECKED,
+        "put_ai_gateway",
+        "alias Champion 1",
+        "no alias Challenger",
+    ]
+    assert platform.endpoints[ENDPOINT].route_optimized is False
+    table = platform.endpoints[ENDPOINT].ai_gateway.inference_table_config
+    assert (table.catalog_name, table.schema_name, table.table_name_prefix, table.enabled) == ("main", "shop", ENDPOINT, True)
+    assert platform.breaches == []
 
 
-@dataclass
-class FakePlatform:
-    """`workspace.serving_endpoints`, `workspace.api_client` and the aliases, in memory; an update takes two looks."""
-
-    answers: dict[str, Any] = field(default_factory=dict)
-    fails_to_load: set[str] = field(default_factory=set)
-    aliases: dict[str, str] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-    dies_after: int | None = None
-    endpoint: ServingEndpointDetailed | None = None
-    pending: EndpointCoreConfigOutput | None = None
-    looks: int = 0
-    never_ends: bool = False
-    may_look: bool = True
-
-    # serving_endpoints
-    def get(self, name: str) -> ServingEndpointDetailed:
-        if not self.may_look:
-            raise PermissionDenied("no CAN_VIEW")
-        if self.endpoint is None:
-            raise NotFound(f"Endpoint with name '{name}' does not exist.")
-        self._advance()
-        return self.endpoint
-
-    def create(self, **asked: Any) -> None:
-        self._call("create")
-        self.endpoint = ServingEndpointDetailed(name=asked["name"], ai_gateway=asked["ai_gateway"])
-        self.endpoint.route_optimized = asked["route_optimized"]
-        self._begin(asked["config"].served_entities, asked["config"].traffic_config)
-
-    def update_config(self, _name: str, *, served_entities: list[Any], traffic_config: TrafficConfig) -> None:
-        shares = {route.served_entity_name: route.traffic_percentage for route in traffic_config.routes or []}
-        self._call(f"update {shares}")
-        self._begin(served_entities, traffic_config)
-
-    def put_ai_gateway(self, _name: str, **asked: Any) -> None:
-        self._call("put_ai_gateway")
-        assert self.endpoint is not None
-        self.endpoint.ai_gateway = AiGatewayConfig(**{key: value for key, value in asked.items() if value is not None})
-
-    # api_client
-    def do(self, _method: str, path: str, *, body: dict[str, Any]) -> Any:
-        assert self.endpoint is not None
-        assert {name: value for name, value in body.items() if name != "client_request_id"} == EXAMPLE
-        assert body["client_request_id"].startswith("deployment-check")
-        served = path.split("/served-models/")[1].split("/", maxsplit=1)[0] if "/served-models/" in path else "traffic"
-        self._call(f"query {served}")
-        if served == "traffic" and served not in self.answers:
-            shares = current(self.endpoint.config).traffic
-            served = max(shares, key=lambda name: shares[name])
-        answer = self.answers.get(served, {"predictions": [1.0, 2.0]})
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    # registry
-    def get_registered_model(self, _name: str) -> SimpleNamespace:
-        return SimpleNamespace(aliases=dict(self.aliases))
-
-    def set_registered_model_alias(self, _name: str, alias: str, version: str) -> None:
-        self._call(f"alias {alias} {version}")
-        self.aliases[alias] = version
-
-    def delete_registered_model_alias(self, _name: str, alias: str) -> None:
-        self._call(f"no alias {alias}")
-        del self.aliases[alias]
-
-    def _call(self, name: str) -> None:
-        if self.dies_after is not None and len(self.calls) >= self.dies_after:
-            raise Died
-        self.calls.append(name)
-
-    def _begin(self, entities: list[Any], traffic: TrafficConfig) -> None:
-        assert self.endpoint is not None
-        ready = ServedModelState(deployment=ServedModelStateDeployment.DEPLOYMENT_READY)
-        names = ("name", "entity_name", "entity_version", "workload_size", "scale_to_zero_enabled")
-        outputs = [ServedEntityOutput(**{name: getattr(entity, name) for name in names}, state=ready) for entity in entities]
-        self.pending = EndpointCoreConfigOutput(served_entities=outputs, traffic_config=traffic)
-        self.endpoint.pending_config = EndpointPendingConfig(served_entities=outputs)
-        self.endpoint.state = EndpointState(config_update=EndpointStateConfigUpdate.IN_PROGRESS)
-        self.looks = 0
-
-    def _advance(self) -> None:
-        if self.pending is None or self.endpoint is None or self.never_ends:
-            return
-        self.looks += 1
-        if self.looks < 2:
-            return
-        loaded = {entity.name for entity in self.pending.served_entities or []}
-        failed = bool(loaded & self.fails_to_load)
-        if not failed:
-            self.endpoint.config = self.pending
-        ended = EndpointStateConfigUpdate.UPDATE_FAILED if failed else EndpointStateConfigUpdate.NOT_UPDATING
-        self.endpoint.state = EndpointState(config_update=ended)
-        self.pending = self.endpoint.pending_config = None
-
-
-def deployer(platform: FakePlatform, report: Callable[[str], None] = lambda _line: None) -> Deployer:
-    """A deployer whose time passes only when it sleeps."""
-    clock = [0.0]
-
-    def sleep(seconds: float) -> None:
-        clock[0] += seconds
-
-    return Deployer(
-        workspace=cast("WorkspaceClient", SimpleNamespace(serving_endpoints=platform, api_client=platform)),
-        registry=platform,
-        progress=report,
-        waiting=Waiting(timeout=timedelta(minutes=5), sleep=sleep, now=lambda: clock[0]),
-        retry=Retry(sleep=sleep),
-    )
-
-
-def plan(version: str, **changes: Any) -> DeploymentPlan:
-    """A version of the model behind the endpoint."""
-    return DeploymentPlan(endpoint=ENDPOINT, model=MODEL, version=version, catalog="main", schema="shop", **changes)
-
-
-def serving(platform: FakePlatform) -> dict[str, int]:
-    """What the endpoint serves, with its share of the traffic."""
-    config = current(platform.get(ENDPOINT).config)
-    return {name: config.traffic[name] for name in config.names}
-
-
-@pytest.fixture
-def platform() -> FakePlatform:
-    """A platform on which version 1 was deployed."""
-    platform = FakePlatform(aliases={"Challenger": "1"})
-    deployer(platform).deploy(plan("1"), EXAMPLE)
-    platform.calls.clear()
-    return platform
-
-
-def test_first_deployment_verifies_before_it_names_a_champion() -> None:
-    """A missing endpoint is created with its inference table, asked, and only then is its version the Champion."""
-    platform = FakePlatform(aliases={"Challenger": "1"})
-    deployer(platform).deploy(plan("1"), EXAMPLE)
-    assert platform.calls == ["create", "query returns-1", "query traffic", "alias Champion 1", "no alias Challenger"]
-    assert platform.endpoint is not None
-    assert platform.endpoint.route_optimized is False
-    assert platform.endpoint.ai_gateway == AiGatewayConfig(inference_table_config=plan("1").inference_table)
-
-
-def test_new_version_answers_before_it_gets_traffic(platform: FakePlatform) -> None:
-    """The second version loads at 0 %, is asked by its own name, then gets the traffic, then stands alone."""
-    deployer(platform).deploy(plan("2"), EXAMPLE)
+def test_new_version_answers_before_it_gets_traffic(platform: Any, deploy: Deploy) -> None:
+    """The second version loads at 0 %, is asked by its own name, gets the traffic, is watched, then stands alone."""
+    deploy(platform, "2")
     assert platform.calls == [
         "update {'returns-1': 100, 'returns-2': 0}",
-        "query returns-2",
+        f"query {ENDPOINT} returns-2",
         "update {'returns-1': 0, 'returns-2': 100}",
-        "query traffic",
+        *CHECKED,
         "update {'returns-2': 100}",
         "alias Champion 2",
     ]
+    assert platform.breaches == []
 
 
-def test_deploying_what_serves_changes_nothing(platform: FakePlatform) -> None:
+def test_deploying_what_serves_changes_nothing(platform: Any, deploy: Deploy) -> None:
     """A second run asks the endpoint again and changes neither it nor the aliases."""
-    deployer(platform).deploy(plan("1"), EXAMPLE)
-    assert platform.calls == ["query returns-1", "query traffic"]
+    deploy(platform, "1")
+    assert platform.calls == [f"query {ENDPOINT} returns-1", f"query {ENDPOINT}"]
+
+
+def test_every_check_has_an_id_of_its_own(platform: Any, deploy: Deploy) -> None:
+    """Checks can be told from uses of the model, and from each other."""
+    platform.request_ids.clear()
+    deploy(platform, "2")
+    assert len(set(platform.request_ids)) == 3
+    assert all(name.startswith("deployment-check-returns-2-") for name in platform.request_ids)
+
+
+def test_f03_version_of_a_route_optimized_endpoint_is_verified_apart(make_platform: Callable[..., Any], deploy: Deploy) -> None:
+    """The data plane cannot ask one entity: the version answers on a helper endpoint, then stands at 0 %, then gets the traffic."""
+    platform = make_platform("1", route_optimized=True)
+    deploy(platform, "2")
+    assert platform.calls == [
+        f"create {HELPER}",
+        f"query {HELPER}",
+        f"delete {HELPER}",
+        "update {'returns-1': 100, 'returns-2': 0}",
+        "update {'returns-1': 0, 'returns-2': 100}",
+        *CHECKED,
+        "update {'returns-2': 100}",
+        "alias Champion 2",
+    ]
+    assert platform.breaches == []
+    assert platform.endpoints[ENDPOINT].route_optimized is True
+
+
+def test_endpoint_that_refuses_a_second_entity_is_swapped(make_platform: Callable[..., Any], deploy: Deploy) -> None:
+    """Where no entity can be added, the version is verified on a helper endpoint and replaces what serves in one update."""
+    platform = make_platform("1", most_entities=1)
+    deploy(platform, "2")
+    assert platform.calls == [
+        "update {'returns-1': 100, 'returns-2': 0}",
+        f"create {HELPER}",
+        f"query {HELPER}",
+        f"delete {HELPER}",
+        "update {'returns-2': 100}",
+        *CHECKED,
+        "alias Champion 2",
+    ]
+    assert platform.breaches == []
+
+
+def test_other_models_entity_of_the_same_name_is_replaced(platform: Any, deploy: Deploy) -> None:
+    """`dev.shop.returns` version 2 is not `main.shop.returns` version 2: it is neither taken for it nor asked in its place."""
+    platform.endpoints[ENDPOINT].config.served_entities[0].entity_name = "dev.shop.returns"
+    deploy(platform, "1")
+    assert platform.calls[:4] == [f"create {HELPER}", f"query {HELPER}", f"delete {HELPER}", "update {'returns-1': 100}"]
+    assert platform.endpoints[ENDPOINT].config.served_entities[0].entity_name == "main.shop.returns"
+
+
+def test_somebody_elses_endpoint_is_never_a_helper(make_platform: Callable[..., Any], deploy: Deploy) -> None:
+    """An endpoint that happens to have the helper's name is neither used nor deleted."""
+    platform = make_platform("1", most_entities=1)
+    platform.endpoints[HELPER] = ServingEndpointDetailed(name=HELPER, tags=[EndpointTag(key=TAG, value="another")])
+    with pytest.raises(ServingError, match="shop_returns-next exists and is no helper of shop_returns"):
+        deploy(platform, "2")
+    assert HELPER in platform.endpoints
+    assert platform.serving() == {"returns-1": 100}
 
 
 @pytest.mark.parametrize(
@@ -205,84 +125,145 @@ def test_deploying_what_serves_changes_nothing(platform: FakePlatform) -> None:
         pytest.param({"outputs": []}, id="no predictions"),
     ],
 )
-def test_bad_answer_never_gets_traffic(platform: FakePlatform, answer: object) -> None:
-    """A version that does not answer well is unloaded again and the Champion stays."""
+@pytest.mark.parametrize("kind", [{}, {"route_optimized": True}, {"most_entities": 1}], ids=["beside", "route-optimized", "swap"])
+def test_bad_answer_never_gets_traffic(make_platform: Callable[..., Any], deploy: Deploy, kind: dict[str, Any], answer: object) -> None:
+    """A version that does not answer well is unloaded again, its helper is deleted and the Champion stays."""
+    platform = make_platform("1", **kind)
     platform.answers["returns-2"] = answer
     with pytest.raises(VerificationFailed, match="version 2"):
-        deployer(platform).deploy(plan("2"), EXAMPLE)
-    assert serving(platform) == {"returns-1": 100}
+        deploy(platform, "2")
+    assert platform.serving() == {"returns-1": 100}
     assert platform.aliases["Champion"] == "1"
     assert not [call for call in platform.calls if "'returns-2': 100" in call]
+    assert list(platform.endpoints) == [ENDPOINT]
 
 
-def test_version_that_does_not_load_leaves_the_old_one(platform: FakePlatform) -> None:
+def test_bad_first_version_leaves_no_endpoint(make_platform: Callable[..., Any], deploy: Deploy) -> None:
+    """What nobody could call before cannot be called after a failed first deployment."""
+    platform = make_platform()
+    platform.answers["returns-1"] = {"predictions": []}
+    with pytest.raises(VerificationFailed):
+        deploy(platform, "1")
+    assert platform.endpoints == {}
+    assert platform.aliases == {"Challenger": "1"}
+
+
+def test_version_that_does_not_load_leaves_the_old_one(platform: Any, deploy: Deploy) -> None:
     """A failed update names the version; the endpoint goes on as before."""
     platform.fails_to_load.add("returns-2")
     with pytest.raises(ServingError, match="UPDATE_FAILED"):
-        deployer(platform).deploy(plan("2"), EXAMPLE)
-    assert serving(platform) == {"returns-1": 100}
+        deploy(platform, "2")
+    assert platform.serving() == {"returns-1": 100}
 
 
-def test_failure_after_the_move_brings_the_old_version_back(platform: FakePlatform) -> None:
-    """When the endpoint fails its check under traffic, all traffic goes back."""
-    platform.answers["traffic"] = PermissionDenied("no CAN_QUERY")
-    with pytest.raises(VerificationFailed, match="no CAN_QUERY"):
-        deployer(platform).deploy(plan("2"), EXAMPLE)
-    assert serving(platform) == {"returns-1": 100}
+@pytest.mark.parametrize("kind", [{}, {"route_optimized": True}, {"most_entities": 1}], ids=["beside", "route-optimized", "swap"])
+@pytest.mark.parametrize("broken", ["query shop_returns", "put_ai_gateway", "alias Champion 2"])
+def test_failure_after_the_move_brings_the_old_version_back(
+    make_platform: Callable[..., Any], deploy: Deploy, kind: dict[str, Any], broken: str
+) -> None:
+    """Whatever fails once the traffic has moved – a check, the log, the alias –, all traffic goes back."""
+    platform = make_platform("1", **kind)
+    platform.endpoints[ENDPOINT].ai_gateway = None
+    fails_after(platform, broken, PermissionDenied("not you"))
+    with pytest.raises(PermissionDenied, match="not you"):
+        deploy(platform, "2")
+    assert platform.serving() == {"returns-1": 100}
+    assert platform.aliases["Champion"] == "1"
 
 
-def test_update_without_an_end_is_given_up(platform: FakePlatform) -> None:
+def fails_after(platform: Any, call: str, error: Exception, *, passes: int = 0) -> None:
+    """Let `call` raise after `passes` times."""
+    seen = [0]
+
+    def fault(name: str) -> None:
+        if name == call:
+            seen[0] += 1
+            if seen[0] > passes:
+                raise error
+
+    platform.fault = fault
+
+
+def test_failure_while_watched_brings_the_old_version_back(platform: Any, deploy: Deploy) -> None:
+    """The first check under traffic succeeds, a later one does not: that is what watching is for."""
+    fails_after(platform, f"query {ENDPOINT}", BadRequest("out of memory"), passes=1)
+    with pytest.raises(VerificationFailed, match="out of memory"):
+        deploy(platform, "2")
+    assert platform.serving() == {"returns-1": 100}
+
+
+def test_update_without_an_end_is_given_up(platform: Any, deploy: Deploy) -> None:
     """An update that does not end within the time-out is an error that says what was waited for."""
     platform.never_ends = True
     with pytest.raises(ServingError, match=r"shop_returns: could not restore returns-1 in 0:05:00"):
-        deployer(platform).deploy(plan("2"), EXAMPLE)
+        deploy(platform, "2")
 
 
-def test_other_errors_than_not_found_are_not_a_missing_endpoint(platform: FakePlatform) -> None:
-    """No permission to look is no reason to create."""
-    platform.may_look = False
-    with pytest.raises(PermissionDenied):
-        deployer(platform).deploy(plan("2"), EXAMPLE)
-    assert platform.calls == []
-
-
-@pytest.mark.parametrize("steps", range(7))
-def test_run_that_died_is_finished_by_the_next(platform: FakePlatform, steps: int) -> None:
-    """Wherever a deployment dies, running it again ends in the same state."""
-    platform.aliases["Challenger"] = "2"
-    platform.dies_after = steps
-    with pytest.raises(Died):
-        deployer(platform).deploy(plan("2"), EXAMPLE)
-    platform.dies_after = None
-    deployer(platform).deploy(plan("2"), EXAMPLE)
-    assert serving(platform) == {"returns-2": 100}
-    assert platform.aliases == {"Champion": "2"}
-
-
-def test_failure_in_the_second_run_still_finds_the_way_back(platform: FakePlatform) -> None:
-    """When a run died after the move, a failing second run gives the traffic to the Champion's version."""
-    platform.dies_after = 4
-    with pytest.raises(Died):
-        deployer(platform).deploy(plan("2"), EXAMPLE)
-    platform.dies_after = None
+def test_passing_fault_while_restoring_is_waited_for(platform: Any, deploy: Deploy) -> None:
+    """The way back is not given up because the platform stumbles once."""
     platform.answers["returns-2"] = {"predictions": []}
+    stumbles = [TimeoutError("no answer")]
+
+    def fault(name: str) -> None:
+        if name == "update {'returns-1': 100}" and stumbles:
+            raise stumbles.pop()
+
+    platform.fault = fault
     with pytest.raises(VerificationFailed):
-        deployer(platform).deploy(plan("2"), EXAMPLE)
-    assert serving(platform) == {"returns-1": 100}
+        deploy(platform, "2")
+    assert platform.serving() == {"returns-1": 100}
 
 
-def test_other_size_of_the_same_version_is_an_update(platform: FakePlatform) -> None:
+def test_split_made_by_hand_is_restored_as_it_was(platform: Any, deploy: Deploy) -> None:
+    """Two versions that shared the traffic share it again after a failed deployment of a third, or of one of them."""
+    deploy(platform, "2")
+    platform.update_config(
+        ENDPOINT,
+        served_entities=[DeploymentPlan(ENDPOINT, "main.shop.returns", version, "main", "shop").entity for version in "12"],
+        traffic_config=type("Split", (), {"routes": []})(),
+    )
+    platform.pending[ENDPOINT][0].traffic_config = _split({"returns-1": 30, "returns-2": 70})
+    for version in ("3", "2"):
+        platform.answers = {f"returns-{version}": {"predictions": []}}
+        with pytest.raises(VerificationFailed):
+            deploy(platform, version)
+        assert platform.serving() == {"returns-1": 30, "returns-2": 70}
+
+
+def _split(shares: dict[str, int]) -> Any:
+    from databricks.sdk.service.serving import Route, TrafficConfig
+
+    return TrafficConfig(routes=[Route(served_entity_name=name, traffic_percentage=share) for name, share in shares.items()])
+
+
+def test_other_size_of_the_same_version_is_an_update(platform: Any, deploy: Deploy) -> None:
     """A changed workload size reaches the endpoint."""
-    deployer(platform).deploy(plan("1", workload_size="Small"), EXAMPLE)
-    config = platform.get(ENDPOINT).config
-    assert config is not None
-    assert [entity.workload_size for entity in config.served_entities or []] == ["Small"]
+    deploy(platform, "1", workload_size="Small")
+    assert [entity.workload_size for entity in platform.get(ENDPOINT).config.served_entities] == ["Small"]
 
 
-def test_missing_inference_table_is_switched_on(platform: FakePlatform) -> None:
-    """An endpoint whose requests are not logged gets its inference table."""
-    assert platform.endpoint is not None
-    platform.endpoint.ai_gateway = None
-    deployer(platform).deploy(plan("1"), EXAMPLE)
-    assert platform.calls[0] == "put_ai_gateway"
-    assert platform.endpoint.ai_gateway == AiGatewayConfig(inference_table_config=plan("1").inference_table)
+def test_missing_inference_table_is_switched_on(platform: Any, deploy: Deploy) -> None:
+    """An endpoint whose requests are not logged gets its inference table; the rest of its gateway stays."""
+    gateway = AiGatewayConfig(rate_limits=[])
+    platform.endpoints[ENDPOINT].ai_gateway = gateway
+    deploy(platform, "1")
+    assert platform.endpoints[ENDPOINT].ai_gateway.rate_limits == []
+    assert platform.endpoints[ENDPOINT].ai_gateway.inference_table_config.table_name_prefix == ENDPOINT
+
+
+@pytest.mark.parametrize(
+    ("watch", "pauses"),
+    [
+        pytest.param(Watch(seconds=10, checks=3), [0.0, 5.0, 5.0], id="spread over the time"),
+        pytest.param(Watch(seconds=0, checks=3), [0.0], id="no time"),
+        pytest.param(Watch(seconds=10, checks=1), [0.0], id="one check"),
+    ],
+)
+def test_watching_spreads_its_checks(watch: Watch, pauses: list[float]) -> None:
+    """The first check comes at once, the last at the end."""
+    assert watch.pauses() == pauses
+
+
+def test_helper_of_a_long_name_has_a_valid_name() -> None:
+    """Names have at most 63 characters."""
+    assert DeploymentPlan("e" * 63, "m", "1", "c", "s").helper == "e" * 58 + "-next"

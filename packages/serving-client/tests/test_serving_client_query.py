@@ -1,202 +1,319 @@
-"""Queries, retries, the SQL of batch scoring, and the package's surface."""
+"""Queries by the official client, unmodified, to a server of the test's own that answers as the platform does."""
 
-import re
-import subprocess
-import sys
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+import http.server
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import BadRequest, DeadlineExceeded, TemporarilyUnavailable, TooManyRequests
-from databricks.sdk.service.serving import EndpointCoreConfigOutput, Route, ServedEntityOutput, TrafficConfig
+from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied, TemporarilyUnavailable, TooManyRequests, Unauthenticated
+from databricks.sdk.errors.base import DatabricksError
 from hypothesis import given
 from hypothesis import strategies as st
 
-import serving_client
-from serving_client import Retry, ScoringSql, ServingError, query, score, served_version
-from serving_client.batch_sql import literal, quoted
-from serving_client.tasks import batch_inference, deploy
+from serving_client import Retry, ServingError, address, query, score
+from serving_client.address import retry_after
+
+OK = {"predictions": [1]}
+DATE, IN_SEVEN = "Tue, 24 Nov 2026 10:00:00 GMT", "Tue, 24 Nov 2026 10:00:07 GMT"
 
 
-class Script:
-    """An endpoint that gives these answers, in turn."""
+@dataclass
+class Answer:
+    """What the server says once."""
 
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.paths: list[str] = []
-        self.slept: list[float] = []
+    status: int = 200
+    body: object = field(default_factory=lambda: OK)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
-    def do(self, _method: str, path: str, *, body: dict[str, Any]) -> Any:
-        self.paths.append(path)
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer(body) if callable(answer) else answer
+
+@dataclass
+class Server:
+    """Endpoint `ep` behind a workspace; gives these answers in turn, and keeps what it was sent."""
+
+    host: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    route_optimized: bool = False
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    lookups: int = 0
+
+    def look(self, path: str) -> object:
+        if path == "/.well-known/databricks-config":
+            return {"oidc_endpoint": f"{self.host}/oidc", "workspace_id": "1"}
+        if path == "/oidc/.well-known/oauth-authorization-server":
+            return {"authorization_endpoint": f"{self.host}/oidc/v1/authorize", "token_endpoint": f"{self.host}/oidc/v1/token"}
+        self.lookups += 1
+        info = {"query_info": {"authorization_details": "[]", "endpoint_url": f"{self.host}/fast/ep"}}
+        return {"name": "ep", "route_optimized": self.route_optimized, **({"data_plane_info": info} if self.route_optimized else {})}
 
     @property
     def workspace(self) -> WorkspaceClient:
-        return cast("WorkspaceClient", SimpleNamespace(api_client=self))
+        return WorkspaceClient(host=self.host, token="secret", auth_type="pat")
 
     @property
-    def retry(self) -> Retry:
-        return Retry(attempts=4, sleep=self.slept.append, jitter=lambda: 0.5)
+    def principal(self) -> WorkspaceClient:
+        return WorkspaceClient(host=self.host, client_id="me", client_secret="secret", auth_type="oauth-m2m")
+
+    def retry(self, **changes: Any) -> Retry:
+        """A retry whose time passes only when it sleeps."""
+        return Retry(**{"sleep": self.slept.append, "jitter": lambda: 0.5, "now": lambda: sum(self.slept), **changes})
 
 
-def sql(**changes: Any) -> ScoringSql:
-    """Scoring of orders by version 3."""
-    arguments: dict[str, Any] = {
-        "endpoint": "shop_returns",
-        "version": "3",
-        "source": "main.shop.orders",
-        "predictions": "main.shop.predictions",
-        "key": "order_id",
-        "request_columns": ("price", "weight"),
-    }
-    return ScoringSql(**{**arguments, **changes})
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Speaks HTTP for a `Server`."""
+
+    protocol_version = "HTTP/1.1"
+    state: Server
+
+    def do_GET(self) -> None:
+        self._send(200, self.state.look(self.path), {})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/oidc/v1/token":
+            kind = "endpoint" if b"jwt-bearer" in body else "workspace"
+            self._send(200, {"access_token": f"{kind}-token", "token_type": "Bearer", "expires_in": 3600}, {})
+            return
+        self.state.asked.append((self.path, json.loads(body)))
+        self.state.authorizations.append(self.headers["authorization"])
+        answer = self.state.answers.pop(0) if self.state.answers else Answer()
+        self._send(answer.status, answer.body, answer.headers)
+
+    def _send(self, status: int, body: object, headers: Mapping[str, str]) -> None:
+        if status == 0:
+            self.close_connection = True
+            self.connection.close()
+            return
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response_only(status)
+        for name, value in {"Date": DATE, "Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
 
 
-def test_passing_failures_are_waited_for() -> None:
-    """Time-outs are retried with waits that double."""
-    script = Script(DeadlineExceeded("slow"), DeadlineExceeded("slow"), {"predictions": [1]})
-    assert query(script.workspace, "ep", body={}, retry=script.retry) == {"predictions": [1]}
-    assert script.slept == [0.75, 1.5]
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A running server."""
+    state = Server()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"state": state})) as running:
+        state.host = f"http://127.0.0.1:{running.server_port}"
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield state
+        running.shutdown()
 
 
-def test_retry_after_is_obeyed() -> None:
-    """The wait is never shorter than the endpoint asks."""
-    script = Script(TooManyRequests("busy", retry_after_secs=7), {"predictions": []})
-    query(script.workspace, "ep", body={}, retry=script.retry)
-    assert script.slept == [7.5]
-
-
-def test_retries_are_bounded() -> None:
-    """After the last attempt the endpoint's own error is raised."""
-    script = Script(*[TemporarilyUnavailable("waking up")] * 4)
-    with pytest.raises(TemporarilyUnavailable, match="waking up"):
-        query(script.workspace, "ep", body={}, retry=script.retry)
-    assert len(script.slept) == 3
-
-
-def test_refusal_is_final() -> None:
-    """A request that the model refuses is sent once."""
-    script = Script(BadRequest("missing column"))
-    with pytest.raises(BadRequest):
-        query(script.workspace, "ep", body={}, retry=script.retry)
-    assert script.slept == []
-
-
-def test_served_entity_has_its_own_path() -> None:
-    """One entity is asked on its own path, whatever the traffic split says."""
-    script = Script({}, {})
-    query(script.workspace, "ep", body={})
-    query(script.workspace, "ep", body={}, served_entity="m-2")
-    assert script.paths == ["/serving-endpoints/ep/invocations", "/serving-endpoints/ep/served-models/m-2/invocations"]
-
-
-@given(st.lists(st.integers(), max_size=20), st.integers(1, 7))
-def test_scores_keep_the_order_of_the_records(values: list[int], chunk: int) -> None:
-    """Each record gets its own prediction, however the records are cut into requests."""
-
-    def double(body: dict[str, Any]) -> dict[str, Any]:
-        return {"predictions": [record["x"] * 2 for record in body["dataframe_records"]]}
-
-    script = Script(*[double] * len(values))
-    assert score(script.workspace, "ep", records=[{"x": value} for value in values], chunk_rows=chunk) == [value * 2 for value in values]
-
-
-def test_too_few_predictions_are_an_error() -> None:
-    """Predictions are never put beside the wrong record."""
-    with pytest.raises(ServingError, match="expected 2 predictions, got 1"):
-        score(Script({"predictions": [1]}).workspace, "ep", records=[{}, {}])
-
-
-def endpoint(**traffic: int) -> WorkspaceClient:
-    """A workspace whose endpoint splits its traffic so, over versions of one model."""
-    config = EndpointCoreConfigOutput(
-        served_entities=[ServedEntityOutput(name=name, entity_name="main.shop.returns", entity_version=name[1:]) for name in traffic],
-        traffic_config=TrafficConfig(routes=[Route(served_entity_name=name, traffic_percentage=share) for name, share in traffic.items()]),
+def failing(status: int, **headers: str) -> Answer:
+    """An error as the platform words it."""
+    return Answer(
+        status, {"error_code": "SOME_CODE", "message": "not now"}, {name.replace("_", "-"): value for name, value in headers.items()}
     )
-    return cast("WorkspaceClient", SimpleNamespace(serving_endpoints=SimpleNamespace(get=lambda _name: SimpleNamespace(config=config))))
 
 
-def test_version_with_all_traffic_serves() -> None:
-    """An entity at 0 % does not count."""
-    assert served_version(endpoint(v1=0, v2=100), "ep", model="main.shop.returns") == "2"
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_f15_passing_failure_is_waited_for(server: Server, status: int) -> None:
+    """Throttling, a cold start, a time-out, a fault of the platform: sent again, after waits that double."""
+    server.answers = [failing(status), failing(status), failing(status), Answer()]
+    assert query(server.workspace, "ep", body={}, retry=server.retry()) == OK
+    assert server.slept == pytest.approx([1.5, 1.5, 3.0] if status in (429, 503) else [0.75, 1.5, 3.0])
 
 
-@pytest.mark.parametrize("traffic", [pytest.param({"v1": 50, "v2": 50}, id="split"), pytest.param({}, id="nothing served")])
-def test_predictions_need_one_version(traffic: dict[str, int]) -> None:
-    """Under a traffic split no prediction can be put down to a version."""
-    with pytest.raises(ServingError, match=r"expected one version of main\.shop\.returns with all traffic"):
-        served_version(endpoint(**traffic), "ep", model="main.shop.returns")
+def test_f15_page_of_a_proxy_is_a_passing_failure(server: Server) -> None:
+    """An answer that is no JSON at all does not stop the retries."""
+    server.answers = [Answer(502, b"<html>Bad Gateway</html>"), Answer(503, b""), Answer()]
+    assert query(server.workspace, "ep", body={}, retry=server.retry()) == OK
 
 
-def test_request_carries_the_key_first_and_once() -> None:
-    """The key travels with the request, also when it is named among the request columns."""
-    sent = "named_struct('order_id', source.`order_id`, 'price', source.`price`)"
-    assert sent in sql(request_columns=("price",)).score()
-    assert sent in sql(request_columns=("order_id", "price")).score()
+def test_f15_broken_connection_is_a_passing_failure(server: Server) -> None:
+    """A connection that ends without an answer is made again."""
+    server.answers = [Answer(0), Answer()]
+    assert query(server.workspace, "ep", body={}, retry=server.retry()) == OK
+    assert len(server.slept) == 1
 
 
-def test_answers_are_staged_before_the_merge() -> None:
-    """ai_query stands in the staging statement only, so that a MERGE cannot evaluate it twice."""
-    assert sql().score().count("ai_query(") == 1
-    assert sql().score().startswith("CREATE TABLE `main`.`shop`.`predictions_staging`")
-    assert "ai_query" not in sql().merge()
-
-
-def test_errors_are_scored_again_only_when_asked() -> None:
-    """By default a row that ended in an error counts as scored."""
-    assert "scored.error IS NULL" not in sql().count_pending()
-    assert "scored.error IS NULL" in sql(retry_errors=True).count_pending()
+@pytest.mark.parametrize("asked", [pytest.param("7", id="seconds"), pytest.param(IN_SEVEN, id="HTTP date")])
+def test_f15_retry_after_is_obeyed(server: Server, asked: str) -> None:
+    """The wait is never shorter than the endpoint asks, in either form of the header."""
+    server.answers = [failing(429, Retry_After=asked), Answer()]
+    query(server.workspace, "ep", body={}, retry=server.retry())
+    assert server.slept == [7.5]
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("status", "error"),
+    [(400, BadRequest), (401, Unauthenticated), (403, PermissionDenied), (404, NotFound)],
+    ids=["400", "401", "403", "404"],
+)
+def test_f15_refusal_is_final(server: Server, status: int, error: type[DatabricksError]) -> None:
+    """What asking again cannot change is sent once and raised as what it is."""
+    server.answers = [failing(status)]
+    with pytest.raises(error, match="not now"):
+        query(server.workspace, "ep", body={}, retry=server.retry())
+    assert (len(server.asked), server.slept) == (1, [])
+
+
+def test_f15_attempts_are_bounded(server: Server) -> None:
+    """After the last attempt the endpoint's own error is raised, and says how long was tried."""
+    server.answers = [failing(503)] * 9
+    with pytest.raises(TemporarilyUnavailable, match="not now") as raised:
+        query(server.workspace, "ep", body={}, retry=server.retry(attempts=4))
+    assert len(server.asked) == 4
+    assert "gave up after 4 sends" in raised.value.__notes__[0]
+
+
+def test_f15_time_is_bounded(server: Server) -> None:
+    """No wait is begun that ends after the budget: an endpoint that asks for an hour gets its error at once."""
+    server.answers = [failing(429), failing(429, Retry_After="3600"), Answer()]
+    with pytest.raises(TooManyRequests):
+        query(server.workspace, "ep", body={}, retry=server.retry(budget=60))
+    assert len(server.asked) == 2
+
+
+def test_f15_default_outlasts_a_cold_start(server: Server) -> None:
+    """An endpoint that was scaled to zero may answer 503 for minutes."""
+    server.answers = [failing(503)] * 12
+    assert query(server.workspace, "ep", body={}, retry=server.retry()) == OK
+    assert 180 < sum(server.slept) <= 300
+
+
+@given(st.floats(0, 1), st.integers(1, 5000), st.none() | st.integers(0, 10_000))
+def test_f15_every_wait_is_bounded_and_jittered(jitter: float, attempt: int, asked: int | None) -> None:
+    """A wait is between half and all of its step, or what the endpoint asks for and up to a second more."""
+    error = TooManyRequests("busy", retry_after_secs=asked)
+    step = min(30.0, 2.0 ** min(attempt - 1, 60))
+    wait = Retry(jitter=lambda: jitter).wait(attempt, error)
+    assert max(step / 2, asked or 0) <= wait <= max(step, (asked or 0) + 1)
+
+
+def test_f15_one_retry_without_jitter_would_come_back_together() -> None:
+    """Two clients that failed at the same moment do not wait equally long."""
+    waits = {Retry().wait(6, TooManyRequests("busy")) for _ in range(50)}
+    assert len(waits) > 25
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
     [
-        pytest.param({"endpoint": "ep'; DROP"}, "endpoint: expected letters", id="quote in the endpoint"),
-        pytest.param({"return_type": "DOUBLE'"}, "return type: expected a SQL type", id="quote in the type"),
-        pytest.param({"request_columns": ()}, "at least one column", id="nothing to send"),
+        pytest.param({"Retry-After": "120"}, 120, id="seconds"),
+        pytest.param({"Retry-After": IN_SEVEN, "Date": DATE}, 7, id="date, by the answer's own clock"),
+        pytest.param({"Retry-After": DATE, "Date": IN_SEVEN}, 0, id="date that has passed"),
+        pytest.param({"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"}, 0, id="date without a clock"),
+        pytest.param({"Retry-After": "soon"}, None, id="neither"),
+        pytest.param({}, None, id="nothing"),
     ],
 )
-def test_impossible_statements_are_refused(changes: dict[str, Any], message: str) -> None:
-    """What cannot become a statement is refused before anything runs."""
-    with pytest.raises(ValueError, match=message):
-        sql(**changes)
+def test_retry_after_is_read_in_both_forms(headers: dict[str, str], seconds: int | None) -> None:
+    """RFC 9110, 10.2.3: a number of seconds or a date."""
+    assert retry_after(headers) == seconds
 
 
-def test_names_and_texts_are_quoted() -> None:
-    """Any character may be in a name or a text."""
-    assert quoted("a.b c.d`e") == "`a`.`b c`.`d``e`"
-    assert literal("it's\\") == "'it\\'s\\\\'"
+def test_f15_resends_carry_one_client_request_id(server: Server) -> None:
+    """The id is made once for a query: what the log holds twice can be told; another query has another id."""
+    server.answers = [failing(503), failing(503), Answer(), Answer()]
+    query(server.workspace, "ep", body={"inputs": [1]}, retry=server.retry())
+    query(server.workspace, "ep", body={"inputs": [1]})
+    ids = [body["client_request_id"] for _path, body in server.asked]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+    assert all(len(one) == 36 for one in ids)
 
 
-@pytest.mark.parametrize(("task", "flag"), [(deploy, "--model-full-name"), (batch_inference, "--request-columns")])
-def test_tasks_explain_themselves(task: Any, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each console script has a --help."""
-    with pytest.raises(SystemExit) as ended:
-        task(["--help"])
-    assert ended.value.code == 0
-    assert flag in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("body", "given_id", "sent"),
+    [
+        pytest.param({}, "order-7", "order-7", id="argument"),
+        pytest.param({"client_request_id": "order-8"}, None, "order-8", id="in the body"),
+        pytest.param({"client_request_id": "order-8"}, "order-7", "order-7", id="both"),
+    ],
+)
+def test_client_request_id_may_be_the_callers(server: Server, body: dict[str, Any], given_id: str | None, sent: str) -> None:
+    """A caller's id is kept, and its body is not changed."""
+    kept = dict(body)
+    query(server.workspace, "ep", body=body, client_request_id=given_id)
+    assert server.asked[0][1]["client_request_id"] == sent
+    assert body == kept
 
 
-def test_all_lists_the_public_names() -> None:
-    """`__all__` is sorted and names what exists."""
-    assert serving_client.__all__ == sorted(serving_client.__all__)
-    assert all(hasattr(serving_client, name) for name in serving_client.__all__)
+def test_served_entity_has_its_own_path(server: Server) -> None:
+    """One entity is asked on its own path, whatever the traffic split says."""
+    query(server.workspace, "ep", body={})
+    query(server.workspace, "ep", body={}, served_entity="m-2")
+    assert [path for path, _body in server.asked] == [
+        "/serving-endpoints/ep/invocations",
+        "/serving-endpoints/ep/served-models/m-2/invocations",
+    ]
+    assert set(server.authorizations) == {"Bearer secret"}
 
 
-def test_importing_starts_nothing_heavy() -> None:
-    """Neither Spark nor MLflow comes with the import."""
-    code = "import serving_client, sys; print(sorted({'pyspark', 'mlflow', 'pandas'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_f03_route_optimized_endpoint_is_asked_on_its_data_plane(server: Server) -> None:
+    """Its own URL, with a token exchanged for this endpoint; the workspace's URL is not tried."""
+    server.route_optimized = True
+    assert query(server.principal, "ep", body={"params": {"a": 1}, "inputs": [1]}, client_request_id="7") == OK
+    assert server.asked == [("/fast/ep", {"params": {"a": 1}, "inputs": [1], "client_request_id": "7"})]
+    assert server.authorizations == ["Bearer endpoint-token"]
 
 
-def test_the_example_of_the_readme_runs() -> None:
-    """What the README shows is true."""
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
+def test_f03_route_optimized_endpoint_needs_oauth(server: Server) -> None:
+    """A personal access token is refused here, with what to do instead; nothing is sent."""
+    server.route_optimized = True
+    with pytest.raises(ServingError, match=r"takes OAuth tokens only, but this client uses pat; authenticate as a service principal"):
+        query(server.workspace, "ep", body={})
+    assert server.asked == []
+
+
+def test_f03_data_plane_cannot_ask_one_entity(server: Server) -> None:
+    """There is no such URL; asking the endpoint instead would be an answer of another version."""
+    server.route_optimized = True
+    with pytest.raises(ServingError, match="cannot ask m-2 alone"):
+        query(server.principal, "ep", body={}, served_entity="m-2")
+    assert server.asked == []
+
+
+def test_address_spares_the_look_up(server: Server) -> None:
+    """Who keeps the address looks once."""
+    where = address(server.workspace, "ep")
+    for _ in range(3):
+        query(server.workspace, "ep", body={}, at=where)
+    score(server.workspace, "ep", records=[{}] * 3, chunk_rows=1)
+    assert server.lookups == 2
+
+
+def test_not_a_number_cannot_be_sent(server: Server) -> None:
+    """JSON has no NaN: the message says what to send."""
+    with pytest.raises(ServingError, match="endpoint ep: the request holds NaN or an infinity, which JSON has not; send null instead"):
+        query(server.workspace, "ep", body={"inputs": [float("nan")]})
+
+
+def test_answer_that_is_no_object_is_an_error(server: Server) -> None:
+    """A list is no scoring answer."""
+    server.answers = [Answer(body=[1])]
+    with pytest.raises(ServingError, match="expected a JSON object as answer, got list"):
+        query(server.workspace, "ep", body={})
+
+
+def test_scores_keep_the_order_of_the_records(server: Server) -> None:
+    """Each record gets its own prediction, however the records are cut into requests."""
+    server.answers = [Answer(body={"predictions": part}) for part in ([0, 1, 2], [3, 4, 5], [6])]
+    assert score(server.workspace, "ep", records=[{"x": value} for value in range(7)], chunk_rows=3) == list(range(7))
+    sent = [record["x"] for _path, body in server.asked for record in body["dataframe_records"]]
+    assert sent == list(range(7))
+
+
+def test_too_few_predictions_are_an_error(server: Server) -> None:
+    """Predictions are never put beside the wrong record."""
+    with pytest.raises(ServingError, match="expected 2 predictions, got 1"):
+        score(server.workspace, "ep", records=[{}, {}])
+
+
+def test_chunks_have_rows(server: Server) -> None:
+    """A chunk of nothing would never end."""
+    with pytest.raises(ValueError, match="chunk_rows: expected at least 1, got 0"):
+        score(server.workspace, "ep", records=[{}], chunk_rows=0)

@@ -1,6 +1,5 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from databricks.sdk.service.serving import (
     AiGatewayConfig,
@@ -12,13 +11,15 @@ from databricks.sdk.service.serving import (
     TrafficConfig,
 )
 
+_HELPER = "-next"
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPlan:
     """What an endpoint shall serve: one version of one registered model, with its inference table.
 
-    The endpoint is not route-optimized: since 2025-09-22 such endpoints answer only on their own data-plane URL with
-    OAuth, so neither `ai_query` nor a query through the workspace URL would reach them.
+    An endpoint that does not exist is created not route-optimized, because that kind answers callers on the workspace's
+    URL. One that exists stays as it is, route-optimized or not.
     """
 
     endpoint: str
@@ -33,6 +34,12 @@ class DeploymentPlan:
     def entity_name(self) -> str:
         """The served entity's name, formed as the platform forms its default: last part of the model's name, version."""
         return f"{self.model.rsplit('.', maxsplit=1)[-1]}-{self.version}"
+
+    @property
+    def helper(self) -> str:
+        """The name of the endpoint that a version is verified on where it cannot be loaded beside what serves."""
+        # Assumption: names have at most 63 characters; no document says so, other clients keep to it.
+        return f"{self.endpoint[: 63 - len(_HELPER)]}{_HELPER}"
 
     @property
     def entity(self) -> ServedEntityInput:
@@ -73,6 +80,10 @@ class EndpointConfig:
         """The routes to ask for, one for each entity."""
         return TrafficConfig(routes=[Route(served_entity_name=name, traffic_percentage=self.traffic.get(name, 0)) for name in self.names])
 
+    def serves(self, other: "EndpointConfig") -> bool:
+        """Whether this serves the same versions under the same names with the same traffic, whatever their sizes."""
+        return _versions(self.entities) == _versions(other.entities) and _positive(self.traffic) == _positive(other.traffic)
+
     def matches(self, other: "EndpointConfig") -> bool:
         """Whether both serve the same entities at the same sizes with the same traffic, in any order."""
         return _by_name(self.entities) == _by_name(other.entities) and _positive(self.traffic) == _positive(other.traffic)
@@ -92,6 +103,21 @@ def target(plan: DeploymentPlan) -> EndpointConfig:
     return EndpointConfig((plan.entity,), {plan.entity_name: 100})
 
 
+def loaded(config: EndpointConfig, plan: DeploymentPlan) -> bool:
+    """Whether the planned version is among what `config` serves, under its planned name."""
+    return any(_is_planned(entity, plan) for entity in config.entities)
+
+
+def alone(config: EndpointConfig, plan: DeploymentPlan) -> bool:
+    """Whether the planned version serves already, and nothing else does."""
+    return loaded(config, plan) and len(config.entities) == 1
+
+
+def name_is_free(config: EndpointConfig, plan: DeploymentPlan) -> bool:
+    """Whether no other model's version has the planned entity's name (models of one name in two schemas)."""
+    return plan.entity_name not in config.names or loaded(config, plan)
+
+
 def beside(config: EndpointConfig, plan: DeploymentPlan) -> EndpointConfig:
     """Return `config` with the planned entity loaded too, at 0 % traffic."""
     return EndpointConfig((*_others(config.entities, plan), plan.entity), {**config.traffic, plan.entity_name: 0})
@@ -102,20 +128,22 @@ def shifted(config: EndpointConfig, plan: DeploymentPlan) -> EndpointConfig:
     return EndpointConfig(config.entities, {name: 100 if name == plan.entity_name else 0 for name in config.names})
 
 
-def restored(config: EndpointConfig, plan: DeploymentPlan, *, champion: str | None) -> EndpointConfig:
-    """Return `config` without the planned entity: what served before.
+def previous(config: EndpointConfig, plan: DeploymentPlan, *, champion: str | None) -> EndpointConfig:
+    """Return what to restore when the deployment fails: what served before it, without the planned entity.
 
-    When an earlier run died after it had moved the traffic, all of it goes back to the Champion's entity, or to the
-    last one listed.
+    Where an earlier run died after it had moved the traffic, all of it goes back to the Champion's entity, or to the
+    last one listed. A split that gives the planned entity a part of the traffic was not made by a deployment: it stays.
     """
-    entities = tuple(_others(config.entities, plan))
-    names = [entity.name or "" for entity in entities]
+    others = tuple(_others(config.entities, plan))
+    if not others or (loaded(config, plan) and 0 < config.traffic.get(plan.entity_name, 0) < 100):
+        return config
+    names = [entity.name or "" for entity in others]
     traffic = {name: config.traffic.get(name, 0) for name in names}
-    if entities and sum(traffic.values()) != 100:
-        champions = [entity.name or "" for entity in entities if entity.entity_version == champion]
+    if sum(traffic.values()) != 100:
+        champions = [entity.name or "" for entity in others if (entity.entity_name, entity.entity_version) == (plan.model, champion)]
         back_to = (champions or names)[-1]
         traffic = {name: 100 if name == back_to else 0 for name in names}
-    return EndpointConfig(entities, traffic)
+    return EndpointConfig(others, traffic)
 
 
 def sole_version(config: EndpointConfig, model: str) -> str | None:
@@ -130,39 +158,12 @@ def logs_to(gateway: AiGatewayConfig | None, plan: DeploymentPlan) -> bool:
     return table is not None and table.as_dict() == plan.inference_table.as_dict()
 
 
-def request_rows(body: Mapping[str, Any]) -> int | None:
-    """Return how many rows a request body asks to score; None for tensors and other forms without rows."""
-    split = body.get("dataframe_split")
-    if isinstance(split, Mapping):
-        return len(split.get("data", []))
-    for key in ("dataframe_records", "instances", "inputs"):
-        rows = body.get(key)
-        if isinstance(rows, list):
-            return len(rows)
-        if isinstance(rows, Mapping):
-            return next((len(column) for column in rows.values() if isinstance(column, list)), None)
-    return None
-
-
-def fault_in(answer: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
-    """Return why `answer` is no usable answer to `body`; None when it is."""
-    predictions = answer.get("predictions")
-    if predictions is None:
-        return f"the answer has no 'predictions', only {sorted(answer)}"
-    if not isinstance(predictions, list):
-        return None
-    rows = request_rows(body)
-    if rows is not None and len(predictions) != rows:
-        return f"expected {rows} predictions, got {len(predictions)}"
-    unusable = [index for index, value in enumerate(predictions) if value is None or value != value or value in _INFINITE]  # noqa: PLR0124 - NaN
-    return f"prediction {unusable[0]} is {predictions[unusable[0]]}" if unusable else None
-
-
-_INFINITE = (float("inf"), float("-inf"))
-
-
 def _others(entities: Sequence[ServedEntityInput], plan: DeploymentPlan) -> list[ServedEntityInput]:
-    return [entity for entity in entities if entity.name != plan.entity_name]
+    return [entity for entity in entities if not _is_planned(entity, plan)]
+
+
+def _is_planned(entity: ServedEntityInput, plan: DeploymentPlan) -> bool:
+    return (entity.name, entity.entity_name, entity.entity_version) == (plan.entity_name, plan.model, plan.version)
 
 
 def _as_input(entity: ServedEntityOutput) -> ServedEntityInput:
@@ -180,6 +181,10 @@ def _as_input(entity: ServedEntityOutput) -> ServedEntityInput:
         min_provisioned_concurrency=entity.min_provisioned_concurrency if concurrency else None,
         max_provisioned_concurrency=entity.max_provisioned_concurrency if concurrency else None,
     )
+
+
+def _versions(entities: Sequence[ServedEntityInput]) -> dict[str | None, tuple[object, ...]]:
+    return {entity.name: (entity.entity_name, entity.entity_version) for entity in entities}
 
 
 def _by_name(entities: Sequence[ServedEntityInput]) -> dict[str | None, tuple[object, ...]]:

@@ -23,14 +23,17 @@ def deploy(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--is-better", type=_boolean, help="true or false, instead of what the validate task set")
     parser.add_argument("--example", metavar="FILE", help="JSON body to verify with (default: the model's own input example)")
     parser.add_argument("--timeout-minutes", type=float, default=45.0, help="longest wait for one update (default: %(default)s)")
+    parser.add_argument("--watch-seconds", type=float, default=5.0, help="how long to watch it under traffic (default: %(default)s)")
+    parser.add_argument("--watch-checks", type=int, default=5, help="requests sent meanwhile (default: %(default)s)")
     options = parser.parse_args(arguments)
 
     from databricks.sdk import WorkspaceClient
     from mlflow import MlflowClient
 
-    from serving_client.deployment import Deployer, Waiting
+    from serving_client.deployment import Deployer
     from serving_client.example import input_example, read_example
     from serving_client.plan import DeploymentPlan
+    from serving_client.waiting import Waiting, Watch
 
     is_better = options.is_better if options.is_better is not None else _boolean(str(_task_value(options.validate_task, "is_better")))
     version = options.model_version or str(_task_value(options.validate_task, "model_version"))
@@ -53,6 +56,7 @@ def deploy(arguments: Sequence[str] | None = None) -> None:
         registry=MlflowClient(registry_uri="databricks-uc"),
         progress=report,
         waiting=Waiting(timeout=timedelta(minutes=options.timeout_minutes)),
+        watch=Watch(seconds=options.watch_seconds, checks=options.watch_checks),
     ).deploy(plan, example)
     _set_task_values(deployed=True, model_version=version, endpoint_name=plan.endpoint)
 
