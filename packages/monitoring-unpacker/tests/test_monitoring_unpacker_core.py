@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import monitoring_unpacker
 from monitoring_unpacker import PACKINGS, Field, MonitoringError, Payload, Quarantined, Schema, pack, unpack
-from monitoring_unpacker.arrow import output_ddl, unpacked_rows, unpacker
+from monitoring_unpacker.arrow import output_ddl, unpacker
 from monitoring_unpacker.schema import Mismatch, convert
+from monitoring_unpacker.versions import plan_reading
 
 SCHEMA = Schema((Field("a", "DOUBLE"), Field("b", "BIGINT")), Field("id", "STRING"), Field("prediction", "DOUBLE"))
 POSITIONAL = Schema((Field("a", "DOUBLE"), Field("id", "STRING")), Field("id", "STRING"), Field("prediction", "DOUBLE"))
@@ -254,21 +255,13 @@ def logged(request_id: str, payload: Payload) -> dict[str, Any]:
     return {**envelope, **texts, "request_time": moment, "request_date": moment.date()}
 
 
-def test_rows_carry_their_request_and_index() -> None:
-    """A row is identified by its request and its place in it; a fault keeps the texts."""
-    rows = unpacked_rows(logged("r", pack(TWO_ROWS)), SCHEMA)
-    assert [(row["databricks_request_id"], row["row_index"]) for row in rows] == [("r", 0), ("r", 1)]
-    (fault,) = unpacked_rows(logged("q", Payload(400, "?", "!")), SCHEMA)
-    assert (fault["reason"], fault["request"], fault["response"]) == ("status code is 400", "?", "!")
-
-
 def test_arrow_function_gives_the_declared_columns() -> None:
     """Batches come out with the columns and types that Spark is told."""
     import pyarrow as pa
 
     batch = pa.RecordBatch.from_pylist([logged("r", pack(TWO_ROWS)), logged("q", Payload(400, "?", "!"))])
-    result = pa.Table.from_batches(unpacker(SCHEMA)(iter([batch])))
-    assert result.column_names == re.findall(r"`(\w+)`", output_ddl(SCHEMA))
+    result = pa.Table.from_batches(unpacker(plan_reading(SCHEMA))(iter([batch])))
+    assert result.column_names == re.findall(r"`(\w+)`", output_ddl(plan_reading(SCHEMA)))
     assert result["prediction"].to_pylist() == [3.5, 7.0, None]
     assert result["reason"].to_pylist() == [None, None, "status code is 400"]
 
@@ -290,7 +283,7 @@ print(pa.Table.from_batches(function(iter([pa.RecordBatch.from_pylist([row])])))
 
     send_by_value()
     try:
-        pickled = cloudpickle.dumps(unpacker(SCHEMA))
+        pickled = cloudpickle.dumps(unpacker(plan_reading(SCHEMA)))
     finally:
         cloudpickle.unregister_pickle_by_value(monitoring_unpacker)
     done = subprocess.run([sys.executable, "-c", code], input=pickled, capture_output=True, check=True)

@@ -1,4 +1,5 @@
 # ruff: noqa: S608 - table and column names cannot be parameters; every part is quoted by `quoted` and `literal`
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitoring_unpacker.errors import MonitoringError
@@ -38,6 +39,7 @@ class Tables:
         event_time_column: the label table's TIMESTAMP column that says when the thing predicted happened; None when requests come as
             it happens. With it the processed table has `event_time`, the request's own time until the label is there.
         set_aside: prefix of the `client_request_id`s of requests that are no use of the model (a deployment's checks); None for none.
+        data_columns: columns for the features, and the key, where they are not the schema's own: other versions bring more.
     """
 
     payload: str
@@ -51,6 +53,7 @@ class Tables:
     training_value: str = "train"
     event_time_column: str | None = None
     set_aside: str | None = None
+    data_columns: tuple[Field, ...] | None = None
 
     def __post_init__(self) -> None:
         taken = {*RESERVED, *(field.name.lower() for field in self.schema.columns)}
@@ -61,6 +64,11 @@ class Tables:
     def staging(self) -> str:
         """The table that holds unpacked rows between the unpacking and the two MERGEs."""
         return f"{self.processed}_staging"
+
+    @property
+    def unpacked(self) -> tuple[Field, ...]:
+        """The columns that come out of requests and answers: features, key, prediction."""
+        return (*(self.schema.columns if self.data_columns is None else self.data_columns), self.schema.prediction)
 
     @property
     def columns(self) -> tuple[Field, ...]:
@@ -80,8 +88,7 @@ class Tables:
             Field("status_code", "INT"),
             Field("served_entity_id", "STRING"),
             Field("model_version", "STRING"),
-            *self.schema.columns,
-            self.schema.prediction,
+            *self.unpacked,
             Field("label", self.label_type),
             Field("evaluation_label", self.label_type),
             *marker,
@@ -118,39 +125,29 @@ class Tables:
         added = ", ".join(f"{quoted_part(field.name)} {field.type}" for field in missing)
         return f"ALTER TABLE {quoted(self.processed)} ADD COLUMNS ({added})"
 
-    def logged(self, *, after: int | None, until: int) -> str:
-        """Return the query of logged requests, each id once: all at version `until`, or those appended since `after`.
-
-        Delivery is at least once, so an id may come twice. A row without an id gets one made of its content.
-        """
-        source = (
-            f"{quoted(self.payload)} VERSION AS OF {until}"
-            if after is None
-            else f"table_changes({literal(quoted(self.payload))}, {after + 1}, {until}) WHERE _change_type = 'insert'"
-        )
-        fallback = "CONCAT('unidentified-', SHA2(CONCAT_WS('|', CAST(request_time AS STRING), client_request_id, request, response), 256))"
-        return (
-            f"SELECT COALESCE(databricks_request_id, {fallback}) AS databricks_request_id, client_request_id, request_time, "
-            "COALESCE(request_date, CAST(request_time AS DATE)) AS request_date, CAST(status_code AS INT) AS status_code, "
-            f"served_entity_id, request, response FROM {source}{self._in_use(' WHERE ' if after is None else ' AND ')}"
-        )
-
     def set_aside_count(self) -> str:
         """Return the query of how many logged requests are set aside."""
-        return f"SELECT COUNT(*) AS n FROM {quoted(self.payload)} WHERE NOT ({self._in_use('') or 'TRUE'})"
+        return f"SELECT COUNT(*) AS n FROM {quoted(self.payload)} WHERE NOT ({self.in_use('') or 'TRUE'})"
 
-    def _in_use(self, joined_by: str) -> str:
+    def in_use(self, joined_by: str) -> str:
+        """Return the condition, after `joined_by`, that leaves out what is set aside; nothing when nothing is."""
         if self.set_aside is None:
             return ""
         return f"{joined_by}NOT STARTSWITH(COALESCE(client_request_id, ''), {literal(self.set_aside)})"
 
-    def merge_processed(self, *, versions: bool) -> str:
-        """Return the statement that adds unpacked rows, with their labels; rows that are there already stay as they are."""
+    def merge_processed(self, *, versions: bool, days: str | None = None) -> str:
+        """Return the statement that adds unpacked rows, with their labels; rows that are there already stay as they are.
+
+        Args:
+            versions: whether the system table of served entities can be read.
+            days: bounds of the new rows' `request_date`, as SQL: only such rows can be there already.
+        """
         names = ", ".join(quoted_part(field.name) for field in self.columns)
         values = ", ".join(f"new.{quoted_part(field.name)}" for field in self.columns)
+        bounds = f" AND known.request_date BETWEEN {days}" if days else ""
         return (
             f"MERGE INTO {quoted(self.processed)} AS known USING ({self._labelled(versions=versions)}) AS new "
-            f"ON known.example_id = new.example_id WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+            f"ON known.example_id = new.example_id{bounds} WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
         )
 
     def merge_quarantine(self) -> str:
@@ -193,10 +190,20 @@ class Tables:
         return f"SELECT COUNT(*) AS n FROM (SELECT {key} FROM {labels} WHERE {key} IS NOT NULL GROUP BY {key} HAVING COUNT(*) > 1)"
 
     def staged_counts(self) -> str:
-        """Return the query that counts staged requests and rows."""
+        """Return the query that counts staged requests and rows, and says from which days they are."""
         return (
-            "SELECT COUNT(DISTINCT databricks_request_id) AS requests, COUNT(row_index) AS n, COUNT(reason) AS quarantined, "
-            f"COUNT(DISTINCT IF(reason IS NULL, databricks_request_id, NULL)) AS unpacked FROM {quoted(self.staging)}"
+            "SELECT COUNT(row_index) AS n, COUNT(reason) AS quarantined, COUNT_IF(row_index = 0) AS unpacked, "
+            f"COUNT_IF(request_date IS NULL) AS undated, MIN(request_date) AS first_day, MAX(request_date) AS last_day "
+            f"FROM {quoted(self.staging)}"
+        )
+
+    def entities(self, ids: Iterable[str]) -> str:
+        """Return the query of which model and version these served entities stand for."""
+        wanted = ", ".join(literal(entity) for entity in sorted(ids))
+        newest = "MAX_BY(STRUCT(entity_name, entity_version), change_time) AS newest"
+        return (
+            f"SELECT served_entity_id, newest.entity_name, newest.entity_version FROM (SELECT served_entity_id, {newest} "
+            f"FROM {quoted(SERVED_ENTITIES)} WHERE served_entity_id IN ({wanted}) GROUP BY served_entity_id)"
         )
 
     def remember(self, *, payload_id: str, version: int) -> str:
@@ -208,7 +215,7 @@ class Tables:
 
     def _labelled(self, *, versions: bool) -> str:
         key = quoted_part(self.schema.key.name)
-        data = ", ".join(f"staged.{quoted_part(field.name)}" for field in (*self.schema.columns, self.schema.prediction))
+        data = ", ".join(f"staged.{quoted_part(field.name)}" for field in self.unpacked)
         version = "COALESCE(entities.entity_version, staged.served_entity_id)" if versions else "staged.served_entity_id"
         entities = f"LEFT JOIN ({self._versions()}) AS entities ON entities.served_entity_id = staged.served_entity_id " if versions else ""
         marker = f", labels.marker AS {quoted_part(self.marker_column)}" if self.marker_column else ""
