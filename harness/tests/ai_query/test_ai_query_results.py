@@ -3,10 +3,12 @@
 import datetime as dt
 import json
 import math
+import re
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import types as t
 
@@ -63,11 +65,47 @@ def test_prediction_of_another_type_is_refused(text: bytes, type_: t.DataType) -
 def test_doubles_come_back_as_they_were_sent(values: list[float | None]) -> None:
     """Every finite double survives the way through JSON, bit for bit."""
     body = json.dumps({"predictions": values}).encode()
-    assert results.rows_of(body, len(values), t.DoubleType()) == values
+    assert results.scored(body, len(values), t.DoubleType(), pa.float64(), keep=False).values.to_pylist() == values
+
+
+WHOLE = st.integers(-(2**70), 2**70)
+TEXTS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    WHOLE.map(str),
+    st.sampled_from(
+        ["1e5", "1E400", "-0.0", "-0", "0.1e-400", "01", "+1", ".5", "NaN", '"NaN"', '"1"', "null", "true", "[1]", "{}", "1 ", ""]
+    ),
+)
+
+
+@pytest.mark.property
+@settings(max_examples=300)
+@given(st.lists(TEXTS, min_size=1, max_size=4), st.sampled_from([(t.DoubleType(), pa.float64()), (t.LongType(), pa.int64())]))
+def test_answers_read_in_one_go_are_those_read_one_by_one(texts: list[str], types: tuple[t.DataType, pa.DataType]) -> None:
+    """Whatever an answer holds, values and errors are those of each prediction read alone."""
+    type_, arrow = types
+    body = f'{{"predictions": [{", ".join(texts)}]}}'.encode()
+    try:
+        alone = results.predictions(body, len(texts))
+    except AiQueryError as refused:
+        with pytest.raises(AiQueryError, match=re.escape(str(refused))):
+            results.scored(body, len(texts), type_, arrow, keep=True)
+        return
+    found = results.scored(body, len(texts), type_, arrow, keep=True)
+    expected = [one_by_one(text, type_) for text in alone]
+    assert list(map(repr, found.values.to_pylist())) == [repr(value) for value, _ in expected]
+    assert found.errors.to_pylist() == [error for _, error in expected]
+
+
+def one_by_one(text: bytes, type_: t.DataType) -> tuple[object, str | None]:
+    try:
+        return results.value_of(text, type_), None
+    except AiQueryError as error:
+        return None, str(error)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"predictions": 3}', b'{"predictions": [1]}', b'{"predictions": {"a": [1, 2]}}', b"\xff"])
 def test_answer_without_a_prediction_for_each_row_is_refused(body: bytes) -> None:
     """Two rows want two predictions."""
     with pytest.raises(AiQueryError, match="REMOTE_FUNCTION_HTTP_RESULT_PARSE_ERROR"):
-        results.rows_of(body, 2, t.DoubleType())
+        results.scored(body, 2, t.DoubleType(), pa.float64(), keep=True)

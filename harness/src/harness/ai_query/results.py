@@ -4,15 +4,15 @@ import base64
 import datetime as dt
 import decimal
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
+import pyarrow as pa
 from pyspark.sql import types as t
 
 from harness.ai_query.model import AiQueryError, result_error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "+Infinity": float("inf"), "-Infinity": float("-inf")}
 _WHOLE = (t.ByteType, t.ShortType, t.IntegerType, t.LongType)
@@ -108,13 +108,61 @@ def _moment(text: str) -> dt.datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-def rows_of(body: bytes, rows: int, type_: t.DataType) -> list[object | AiQueryError]:
-    """Return each row's value, or the error that stands for it."""
-    return [_value_or_error(text, type_) for text in predictions(body, rows)]
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A value for each row, and why there is none: one of the two is NULL."""
+
+    values: pa.Array
+    errors: pa.Array
 
 
-def _value_or_error(text: bytes, type_: t.DataType) -> object | AiQueryError:
+def scored(body: bytes, rows: int, type_: t.DataType, arrow_type: pa.DataType, *, keep: bool) -> Scored:
+    """Return what an answer says of each row; with `keep` a value that does not fit is its row's error, else it is raised."""
+    plain = _plain(body, rows, type_)
+    if plain is not None:
+        return Scored(pa.array(plain, arrow_type), pa.nulls(rows, pa.string()))
+    values: list[object] = []
+    errors: list[str | None] = []
+    for text in predictions(body, rows):
+        try:
+            value, error = value_of(text, type_), None
+        except AiQueryError as fault:
+            if not keep:
+                raise
+            value, error = None, str(fault)
+        values.append(value)
+        errors.append(error)
+    return Scored(pa.array(values, arrow_type), pa.array(errors, pa.string()))
+
+
+def failed(error: AiQueryError, rows: int, arrow_type: pa.DataType) -> Scored:
+    """Return rows that all have this error."""
+    return Scored(pa.nulls(rows, arrow_type), pa.array([str(error)] * rows, pa.string()))
+
+
+def joined(parts: list[Scored], arrow_type: pa.DataType) -> Scored:
+    """Return the rows of all parts, in order."""
+    if not parts:
+        return Scored(pa.array([], arrow_type), pa.array([], pa.string()))
+    return Scored(pa.concat_arrays([part.values for part in parts]), pa.concat_arrays([part.errors for part in parts]))
+
+
+# Answers whose every prediction is of the very type that is asked for are read in one go; a test compares with the way of single values.
+_PLAIN: dict[type[t.DataType], Callable[[bytes], Any]] = {
+    t.DoubleType: msgspec.json.Decoder(msgspec.defstruct("Doubles", [("predictions", list[float])])).decode,
+    t.LongType: msgspec.json.Decoder(msgspec.defstruct("Longs", [("predictions", list[int])])).decode,
+}
+
+
+def _plain(body: bytes, rows: int, type_: t.DataType) -> list[float] | list[int] | None:
+    if type(type_) not in _PLAIN:
+        return None
     try:
-        return value_of(text, type_)
-    except AiQueryError as error:
-        return error
+        found: list[float] | list[int] = _PLAIN[type(type_)](body).predictions
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    fits = len(found) == rows and (isinstance(type_, t.DoubleType) or all(_LEAST <= value < -_LEAST for value in found))
+    return found if fits else None
+
+
+_LEAST = -(2**63)
