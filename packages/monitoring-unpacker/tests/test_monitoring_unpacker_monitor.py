@@ -16,8 +16,10 @@ from databricks.sdk.service.dataquality import (
 )
 
 from monitoring_unpacker import Field, MonitoringError, MonitorPlan, QualityMonitor, Schema, Tables, schema_of
+from monitoring_unpacker.models import served_version
 from monitoring_unpacker.monitor import granularity
-from monitoring_unpacker.tasks import monitoring, served_version
+from monitoring_unpacker.sources import Source
+from monitoring_unpacker.tasks import monitoring
 
 SCHEMA = Schema((Field("price", "DOUBLE"),), Field("order_id", "STRING"), Field("prediction", "DOUBLE"))
 
@@ -32,13 +34,19 @@ def tables(**changes: Any) -> Tables:
         "label_column": "returned",
         "schema": SCHEMA,
     }
-    return Tables(**{**arguments, **changes})
-
-
-def test_first_run_reads_a_snapshot_later_ones_the_change_feed() -> None:
-    """Only what was appended since the last processed version is read."""
-    assert "FROM `main`.`shop`.`ep-1_payload` VERSION AS OF 7" in tables().logged(after=None, until=7)
-    assert "table_changes('`main`.`shop`.`ep-1_payload`', 4, 7) WHERE _change_type = 'insert'" in tables().logged(after=3, until=7)
+ def test_f11_first_run_reads_a_snapshot_later_ones_what_is_new() -> None:
+    """F11: a run reads all, or what the change feed tells, or (without a feed) what is in neither table; never all again."""
+    assert " VERSION AS OF 7 " in Source(7).logged(tables())
+    later = Source(7, after=3).logged(tables())
+    assert "table_changes(" in later
+    assert "4, 7)" in later
+    assert "_change_type = 'insert'" in later
+    unknown = Source(7, unknown_only=True, days="DATE'2026-01-01' AND DATE'2026-01-02'").logged(tables())
+    assert "LEFT ANTI JOIN" in unknown
+    assert "request_date BETWEEN DATE'2026-01-01' AND DATE'2026-01-02'" in unknown
+    identities = Source(7, unknown_only=True).identities(tables())
+    assert "LEFT ANTI JOIN" in identities
+    assert " request," not in identities 'insert'" in tables().logged(after=3, until=7)
 
 
 def test_newer_signature_adds_its_columns() -> None:
@@ -218,7 +226,8 @@ def test_requests_of_a_deployments_checks_are_set_aside_and_counted() -> None:
     checked = tables(set_aside="deployment-check")
 
     condition = "NOT STARTSWITH(COALESCE(client_request_id, ''), 'deployment-check')"
-    assert checked.logged(after=None, until=7).endswith(f" WHERE {condition}")
-    assert checked.logged(after=3, until=7).endswith(f" AND {condition}")
+    for source in (Source(7), Source(7, after=3), Source(7, unknown_only=True)):
+        assert f" AND {condition}" in source.logged(checked)
+        assert f" AND {condition}" in source.identities(checked)
     assert checked.set_aside_count().endswith(f"WHERE NOT ({condition})")
     assert tables().set_aside_count().endswith("WHERE NOT (TRUE)")

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from monitoring_unpacker.errors import MonitoringError
 
 if TYPE_CHECKING:
-    from databricks.sdk import WorkspaceClient
-
     from monitoring_unpacker.tables import Tables
 
 _KEY_TYPES = {"string": "STRING", "int": "INT", "bigint": "BIGINT"}
@@ -23,6 +22,7 @@ def monitoring(arguments: Sequence[str] | None = None) -> None:
     from databricks.sdk import WorkspaceClient
     from pyspark.sql import SparkSession
 
+    from monitoring_unpacker.models import served_version, version_schema
     from monitoring_unpacker.monitor import MonitorPlan, QualityMonitor
     from monitoring_unpacker.process import Counts, process
 
@@ -31,9 +31,10 @@ def monitoring(arguments: Sequence[str] | None = None) -> None:
         report(f"{options.payload_table}: no data yet, the platform creates it with the first logged request")
         _set_task_values(monitored=False, **dataclasses.asdict(Counts()))
         return
-    version = options.model_version or served_version(workspace, options.endpoint_name, model=options.model_full_name)
+    version = options.model_version or served_version(workspace, options.endpoint_name, model=options.model_full_name, spark=spark)
     tables = _tables(spark, options, version)
-    counts = process(spark, tables, progress=report)
+    typed_by = functools.partial(version_schema, key=tables.schema.key)
+    counts = process(spark, tables, progress=report, schema_of_version=typed_by)
     monitored = counts.processed_rows > 0
     if monitored:
         plan = MonitorPlan(
@@ -59,17 +60,6 @@ def _existing(spark: Any, baseline: str | None) -> str | None:
         return baseline
     report(f"{baseline}: no baseline yet, windows are compared with each other only")
     return None
-
-
-def served_version(workspace: "WorkspaceClient", endpoint: str, *, model: str) -> str:
-    """Return the version of `model` with the most traffic: its signature says how requests and answers are typed."""
-    config = workspace.serving_endpoints.get(endpoint).config
-    routes = (config.traffic_config.routes if config and config.traffic_config else None) or []
-    traffic = {route.served_entity_name or route.served_model_name: route.traffic_percentage for route in routes}
-    entities = [entity for entity in (config.served_entities if config else None) or [] if entity.entity_name == model]
-    if not entities:
-        raise MonitoringError(f"endpoint {endpoint}: serves no version of {model}; deploy one, or give --model-version")
-    return str(max(entities, key=lambda entity: traffic.get(entity.name, 0)).entity_version)
 
 
 def report(line: str) -> None:
@@ -112,10 +102,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tables(spark: Any, options: argparse.Namespace, version: str) -> "Tables":
-    from mlflow.models import get_model_info
-
+    from monitoring_unpacker.models import version_schema
     from monitoring_unpacker.schema import Field
-    from monitoring_unpacker.signature import schema_of
     from monitoring_unpacker.tables import Tables
 
     types = {field.name: field.dataType.simpleString() for field in spark.table(options.label_table).schema.fields}
@@ -128,7 +116,6 @@ def _tables(spark: Any, options: argparse.Namespace, version: str) -> "Tables":
         raise MonitoringError(
             f"table {options.label_table}: key {options.key_column} is {key_type}, expected one of {', '.join(_KEY_TYPES)}"
         )
-    info = get_model_info(f"models:/{options.model_full_name}/{version}")
     return Tables(
         payload=options.payload_table,
         processed=options.processed_table,
@@ -140,7 +127,7 @@ def _tables(spark: Any, options: argparse.Namespace, version: str) -> "Tables":
         training_value=options.training_value,
         event_time_column=options.event_time_column,
         set_aside=options.set_aside,
-        schema=schema_of(info.signature, key=Field(options.key_column, _KEY_TYPES[key_type])),
+        schema=version_schema(options.model_full_name, version, key=Field(options.key_column, _KEY_TYPES[key_type])),
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitoring_unpacker.errors import MonitoringError
-from monitoring_unpacker.tasks import report, served_version
+from monitoring_unpacker.models import served_version
+from monitoring_unpacker.tasks import report
 from monitoring_unpacker.thresholds import Thresholds, read_thresholds
 from monitoring_unpacker.verdict import Verdict, asked_before, judge
 from monitoring_unpacker.verdict_tables import Metrics, VerdictTable, metric_tables
