@@ -34,7 +34,10 @@ def tables(**changes: Any) -> Tables:
         "label_column": "returned",
         "schema": SCHEMA,
     }
- def test_f11_first_run_reads_a_snapshot_later_ones_what_is_new() -> None:
+    return Tables(**{**arguments, **changes})
+
+
+def test_f11_first_run_reads_a_snapshot_later_ones_what_is_new() -> None:
     """F11: a run reads all, or what the change feed tells, or (without a feed) what is in neither table; never all again."""
     assert " VERSION AS OF 7 " in Source(7).logged(tables())
     later = Source(7, after=3).logged(tables())
@@ -46,7 +49,7 @@ def tables(**changes: Any) -> Tables:
     assert "request_date BETWEEN DATE'2026-01-01' AND DATE'2026-01-02'" in unknown
     identities = Source(7, unknown_only=True).identities(tables())
     assert "LEFT ANTI JOIN" in identities
-    assert " request," not in identities 'insert'" in tables().logged(after=3, until=7)
+    assert " request," not in identities
 
 
 def test_newer_signature_adds_its_columns() -> None:
