@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import pytest
 from databricks.sdk import WorkspaceClient
@@ -31,6 +31,9 @@ from serving_client.plan import current
 MODEL, ENDPOINT = "main.shop.returns", "shop_returns"
 READY = ServedModelState(deployment=ServedModelStateDeployment.DEPLOYMENT_READY)
 _ENTITY = ("name", "entity_name", "entity_version", "workload_size", "scale_to_zero_enabled")
+
+
+Result = TypeVar("Result")
 
 
 class Died(BaseException):
@@ -133,7 +136,7 @@ class FakePlatform:
         config = current(self.endpoints[name].config)
         return {one: config.traffic.get(one, 0) for one in config.names}
 
-    def _call(self, name: str, effect: Callable[[], Any], *, quiet: bool = False) -> Any:
+    def _call(self, name: str, effect: Callable[[], Result], *, quiet: bool = False) -> Result:
         if self.dies_before is not None and self.count >= self.dies_before:
             raise Died
         self.fault(name)

@@ -44,7 +44,6 @@ def test_model_without_example_says_what_to_do(make_model: Any) -> None:
         example_of(make_model(signature=True, example=False))
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_model_without_signature_says_what_to_do(make_model: Any) -> None:
     """Nothing says what it takes."""
     with pytest.raises(ServingError, match=r"has no signature, .*; log it again with signature=infer_signature\(inputs, predictions\)"):

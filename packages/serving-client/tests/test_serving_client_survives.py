@@ -50,7 +50,7 @@ def end_of(platform: Any) -> tuple[Any, ...]:
     return list(platform.endpoints), platform.serving(), platform.aliases, logged, platform.breaches
 
 
-END = ([ENDPOINT], {"returns-2": 100}, {"Champion": "2"}, True, [])
+END: tuple[Any, ...] = ([ENDPOINT], {"returns-2": 100}, {"Champion": "2"}, True, [])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -89,7 +89,7 @@ def test_f04_any_number_of_deaths_ends_in_the_same_state(make_platform: Callable
 def test_f04_failure_at_any_call_leaves_what_served(make_platform: Callable[..., Any], deploy: Deploy, kind: dict[str, Any]) -> None:
     """An error of any one call up to the alias leaves traffic, aliases and endpoints as they were; after it, the new state."""
     platform = made(make_platform, kind)
-    before = list(platform.endpoints), platform.serving() if platform.endpoints else {}, dict(platform.aliases), []
+    before: tuple[Any, ...] = list(platform.endpoints), platform.serving() if platform.endpoints else {}, dict(platform.aliases), []
     restored = 0
     for at in range(calls_of(make_platform, deploy, kind)):
         platform = made(make_platform, kind)
