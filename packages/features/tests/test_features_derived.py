@@ -107,7 +107,8 @@ def test_signature_types_are_those_of_the_table() -> None:
 
 def test_request_as_sql_is_the_key_and_the_features() -> None:
     """Names as text, values from the aliased table."""
-    assert named_struct_sql("f").startswith("named_struct('trip_id', f.trip_id, 'trip_distance', f.trip_distance, 'pickup_hour', ")
+    assert named_struct_sql("f").startswith("named_struct('trip_id', f.`trip_id`, 'trip_distance', f.`trip_distance`, 'pickup_hour', ")
+    assert named_struct_sql(key=False).startswith("named_struct('trip_distance', source.`trip_distance`, 'pickup_hour', ")
 
 
 def test_page_is_what_the_rules_say() -> None:

@@ -3,15 +3,13 @@
 import argparse
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from taxi_fare_features.rules import (
-    FEATURES,
-    FILTERS,
     KEY,
-    MODEL_TYPES,
     PICKUP,
+    RULES,
     SOURCE_COLUMNS,
     SPLIT,
     SPLIT_SEED,
@@ -23,7 +21,9 @@ from taxi_fare_features.rules import (
     Definition,
     Feature,
     OneIf,
+    Part,
     Present,
+    Rules,
 )
 from taxi_fare_features.sql import feature_sql, filter_sql, named_struct_sql
 
@@ -31,11 +31,19 @@ _ABOUT = (
     "Everything here is derived from `packages/features/src/taxi_fare_features/rules.py`, as are the Spark columns, the pandas frame, "
     "plain Python, the SQL and the model's signature."
 )
+_REQUEST = (
+    "Nothing is cast: the feature table has DOUBLE and INT, JSON carries a DOUBLE with every digit that tells it from its neighbours and "
+    "an INT as the whole number that the model reads as its `long`. No form has a FLOAT, which would be another number (2.3 becomes "
+    "2.299999952316284) and would not find its label again."
+)
+_PARTS: Mapping[Part, str] = {"hour": "hour", "dayofweek": "day of the week (Sunday = 1)", "month": "month"}
 _TIME_ZONE = (
     "A TIMESTAMP counts as its wall clock in **UTC**, whatever the session's time zone: the taxi commission publishes wall clocks of "
     "New York without a zone, and the source table holds them as if they were UTC. In Python a datetime without a zone is the wall clock "
-    "that it shows, one with a zone is taken to UTC. A source column of type TIMESTAMP_NTZ is refused; cast it, in a session in UTC. "
-    "Days follow the Gregorian calendar of years 1 to 9999."
+    "that it shows, one with a zone is taken to UTC. A source column of type TIMESTAMP_NTZ is refused, since what a cast makes "
+    "of it depends on the session: cast it yourself, in a session in UTC. Days follow the Gregorian calendar, as far back as there are "
+    "years. Spark and pandas take every microsecond that 64 bits hold; a Python datetime ends at years 1 and 9999, and one whose wall "
+    "clock in UTC lies beyond is refused. Of nanoseconds the microsecond counts that they lie in."
 )
 _OTHERS = (
     (f"`{KEY}`", "STRING", "SHA-256 over all source columns and the number of the copy among equal trips"),
@@ -45,7 +53,7 @@ _OTHERS = (
 )
 
 
-def documentation() -> str:
+def documentation(*, rules: Rules = RULES) -> str:
     """Return the page about source, filters, features, key, split and request, in Markdown."""
     parts = [
         "# The features of a trip",
@@ -54,17 +62,18 @@ def documentation() -> str:
         "## Source",
         _table(("column", "type"), [(f"`{column.name}`", column.type.upper()) for column in SOURCE_COLUMNS]),
         "## Filters",
-        "\n".join(f"- {_kept(rule)}" for rule in FILTERS),
+        "\n".join(f"- {_kept(rule)}" for rule in rules.filters),
         "## Features",
-        _table(("feature", "type", "model's type", "rule"), [_row(feature) for feature in FEATURES]),
+        _table(("feature", "type", "model's type", "pandas", "rule"), [_row(feature, rules) for feature in rules.features]),
         "## Other columns of the feature table",
         _table(("column", "type", "meaning"), _OTHERS),
         "## Time zone",
         _TIME_ZONE,
         "## As SQL over the source",
-        _code(_select()),
+        _code(_select(rules)),
         "## The request, as SQL over the feature table",
-        _code(f"ai_query('…', {named_struct_sql('source')})"),
+        _code(f"ai_query('…', {named_struct_sql('source', rules=rules)})"),
+        _REQUEST,
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -80,13 +89,14 @@ def main() -> None:
         options.write.write_text(documentation(), encoding="utf-8")
 
 
-def _row(feature: Feature) -> tuple[str, ...]:
-    return f"`{feature.name}`", feature.type.upper(), f"`{MODEL_TYPES[feature.name]}`", _words(feature.definition)
+def _row(feature: Feature, rules: Rules) -> tuple[str, ...]:
+    types = (feature.type.upper(), f"`{rules.model_types[feature.name]}`", f"`{rules.pandas_types[feature.name]}`")
+    return f"`{feature.name}`", *types, _words(feature.definition)
 
 
-def _select() -> str:
-    columns = ",\n  ".join(f"{expression} AS {name}" for name, expression in feature_sql().items())
-    return f"SELECT\n  {columns}\nFROM source\nWHERE {filter_sql()}"
+def _select(rules: Rules) -> str:
+    columns = ",\n  ".join(f"{expression} AS {name}" for name, expression in feature_sql(rules=rules).items())
+    return f"SELECT\n  {columns}\nFROM source\nWHERE {filter_sql(rules=rules)}"
 
 
 def _code(text: str) -> str:
@@ -98,10 +108,9 @@ def _words(definition: Definition) -> str:
         case Copied(source):
             return f"`{source}`, unchanged"
         case OneIf(when, members):
-            return f"1 when the {when.part} of `{when.source}` is {_listed(members)}, else 0"
+            return f"1 when the {_PARTS[when.part]} of `{when.source}` is {_listed(members)}, else 0"
         case _:
-            days = ", Sunday = 1" if definition.part == "dayofweek" else ""
-            return f"{definition.part} of `{definition.source}`{days}"
+            return f"{_PARTS[definition.part]} of `{definition.source}`"
 
 
 def _listed(members: tuple[int, ...]) -> str:

@@ -2,15 +2,13 @@
 
 import pandas as pd
 
-from taxi_fare_features.keys import key_of, split_of, trip_text
+from taxi_fare_features.frame_keys import keys_and_splits
 from taxi_fare_features.rules import (
-    FEATURES,
-    FILTERS,
     KEY,
     PICKUP,
+    RULES,
     SOURCE_COLUMNS,
     SPLIT,
-    TABLE_COLUMNS,
     TARGET,
     TIME,
     Between,
@@ -19,37 +17,36 @@ from taxi_fare_features.rules import (
     OneIf,
     Part,
     Present,
-    SparkType,
+    Rules,
     TimePart,
     check_columns,
 )
 
-_DTYPES: dict[SparkType, str] = {"double": "float64", "int": "int32"}
 
-
-def feature_frame(trips: pd.DataFrame, table: str = "frame of trips") -> pd.DataFrame:
+def feature_frame(trips: pd.DataFrame, table: str = "frame of trips", *, rules: Rules = RULES) -> pd.DataFrame:
     """Return the feature table's rows for the trips that pass the filters, in their order, with their index; `trips` stays as it is.
 
-    Timestamps with a time zone count as their wall clock in UTC.
+    Timestamps with a time zone count as their wall clock in UTC. A NaN counts as a missing value: pandas does not tell them apart.
     """
     check_columns(table, [(str(name), _spark_type(dtype)) for name, dtype in trips.dtypes.items()])
-    wall_clocks = {column.name: _wall_clock(trips[column.name]) for column in SOURCE_COLUMNS if column.type == "timestamp"}
-    known = trips.assign(**wall_clocks)
-    texts = _texts(known)
-    occurrences = texts.groupby(texts, sort=False).cumcount()
-    rows = pd.DataFrame(
-        {
-            KEY: [key_of(text, number) for text, number in zip(texts, occurrences, strict=True)],
-            TIME: trips[PICKUP],
-            TARGET: trips[TARGET],
-            SPLIT: texts.map(split_of),
-        },
-        index=trips.index,
-    )
-    kept = pd.concat([_keeps(rule, known) for rule in FILTERS], axis="columns").all(axis="columns")
-    features = {feature.name: _values(feature.definition, known.loc[kept]) for feature in FEATURES}
-    types = {feature.name: _DTYPES[feature.type] for feature in FEATURES}
-    return rows.loc[kept].assign(**features).astype(types)[list(TABLE_COLUMNS)]
+    usable = trips.loc[_kept(trips, rules)]
+    wall_clocks = {column.name: _wall_clock(usable[column.name]) for column in SOURCE_COLUMNS if column.type == "timestamp"}
+    known = usable.assign(**wall_clocks)
+    keys, splits = keys_and_splits(known)
+    features = {feature.name: _values(feature.definition, known) for feature in rules.features}
+    columns = {KEY: _text(keys, known), TIME: usable[PICKUP], **features, TARGET: known[TARGET], SPLIT: _text(splits, known)}
+    return pd.DataFrame(columns, columns=list(rules.table_columns), index=usable.index).astype(rules.pandas_types)
+
+
+def _text(values: list[str], trips: pd.DataFrame) -> pd.Series:
+    return pd.Series(values, index=trips.index, dtype=object)
+
+
+def _kept(trips: pd.DataFrame, rules: Rules) -> pd.Series:
+    kept = pd.Series(data=True, index=trips.index)
+    for rule in rules.filters:
+        kept &= _keeps(rule, trips)
+    return kept
 
 
 def _spark_type(dtype: object) -> str:
@@ -62,13 +59,6 @@ def _spark_type(dtype: object) -> str:
 def _wall_clock(moments: pd.Series) -> pd.Series:
     naive = moments if moments.dt.tz is None else moments.dt.tz_convert("UTC").dt.tz_localize(None)
     return naive.astype("datetime64[us]")
-
-
-def _texts(trips: pd.DataFrame) -> pd.Series:
-    names = [column.name for column in SOURCE_COLUMNS]
-    values = trips[names].astype(object).where(trips[names].notna(), None)
-    texts = [trip_text(dict(zip(names, row, strict=True))) for row in values.itertuples(index=False)]
-    return pd.Series(texts, index=trips.index, dtype=object)
 
 
 def _keeps(rule: Between | Present, trips: pd.DataFrame) -> pd.Series:

@@ -9,8 +9,15 @@ import math
 import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 from taxi_fare_features.rules import SOURCE_COLUMNS, SPLIT_SEED, TEST_SHARE, Column
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Words = TypeVar("Words", "int", "NDArray[np.uint64]")
 
 Value = datetime | float | int | str | None
 
@@ -29,10 +36,27 @@ _PRIME_1, _PRIME_2, _PRIME_3, _PRIME_4, _PRIME_5 = (
     0x27D4EB2F165667C5,
 )
 _SPARK_SEED = 42  # spark.apache.org/docs/latest/api/sql/#xxhash64: "hash seed is 42"
+_START = (_SPARK_SEED + _PRIME_5 + 8) & _WORD  # 8 bytes are hashed
 
 
-def _rotated(word: int, by: int) -> int:
-    return ((word << by) | (word >> (64 - by))) & _WORD
+def xxhash64(words: Words) -> Words:
+    """Return the xxhash64 of one unsigned 64-bit word with Spark's seed, or of each of many; every step keeps to 64 bits."""
+    mixed = _times(_rotated(_times(words, _PRIME_2), 31), _PRIME_1, xor=_START)
+    total = _times(_rotated(mixed, 27), _PRIME_1, plus=_PRIME_4)
+    return _folded(_times(_folded(_times(_folded(total, 33), _PRIME_2), 29), _PRIME_3), 32)
+
+
+# The types of numpy take any int for a signed number, hence the ignored ones.
+def _times(word: Words, factor: int, *, plus: int = 0, xor: int = 0) -> Words:
+    return ((word * factor + plus) & _WORD) ^ xor  # type: ignore[return-value]
+
+
+def _rotated(word: Words, by: int) -> Words:
+    return ((word << by) | (word >> (64 - by))) & _WORD  # type: ignore[return-value]
+
+
+def _folded(word: Words, by: int) -> Words:
+    return word ^ (word >> by)  # type: ignore[return-value]
 
 
 def xxhash64_of_double(value: float) -> int:
@@ -43,19 +67,16 @@ def xxhash64_of_double(value: float) -> int:
     """
     # Every NaN is one NaN to Spark, and -0.0 + 0.0 is 0.0.
     bits = 0x7FF8000000000000 if math.isnan(value) else struct.unpack("<Q", struct.pack("<d", value + 0.0))[0]
-    word = (bits * _PRIME_2) & _WORD
-    word = (_rotated(word, 31) * _PRIME_1) & _WORD
-    total = (_SPARK_SEED + _PRIME_5 + 8) & _WORD
-    total = (_rotated(total ^ word, 27) * _PRIME_1 + _PRIME_4) & _WORD
-    total = ((total ^ (total >> 33)) * _PRIME_2) & _WORD
-    total = ((total ^ (total >> 29)) * _PRIME_3) & _WORD
-    total ^= total >> 32
+    total = xxhash64(bits)
     return total - 2**64 if total >= 2**63 else total
 
 
 def utc(moment: datetime) -> datetime:
     """Return `moment` with time zone UTC; one without a zone is taken as the wall clock that it shows."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{moment}: expected a wall clock in UTC within years 1 to 9999; remove or correct the trip") from error
 
 
 def _text(value: Value, column: Column) -> str:
@@ -93,4 +114,9 @@ def split_of(text: str) -> str:
     It follows from the key of the first occurrence alone, so neither row order nor other rows matter, and copies of one trip never
     stand on both sides.
     """
-    return "test" if _sha2(f"{SPLIT_SEED}{SEPARATOR}{key_of(text, 0)}")[:8] < TEST_BELOW else "train"
+    return split_of_key(key_of(text, 0))
+
+
+def split_of_key(first: str) -> str:
+    """Return the split of all copies of the trip whose first occurrence has this key."""
+    return "test" if _sha2(f"{SPLIT_SEED}{SEPARATOR}{first}")[:8] < TEST_BELOW else "train"

@@ -5,10 +5,9 @@ from datetime import datetime
 
 from taxi_fare_features.keys import Value, key_of, split_of, trip_text, utc
 from taxi_fare_features.rules import (
-    FEATURES,
-    FILTERS,
     KEY,
     PICKUP,
+    RULES,
     SPLIT,
     TARGET,
     TIME,
@@ -17,18 +16,19 @@ from taxi_fare_features.rules import (
     Definition,
     OneIf,
     Present,
+    Rules,
     TimePart,
 )
 
 Trip = Mapping[str, Value]
 
 
-def passes_filters(trip: Trip) -> bool:
-    """Return whether the trip may be used at all."""
-    return all(_keeps(rule, trip[rule.source]) for rule in FILTERS)
+def passes_filters(trip: Trip, *, rules: Rules = RULES) -> bool:
+    """Return whether the trip may be used at all; what it lacks is None."""
+    return all(_keeps(rule, trip[rule.source]) for rule in rules.filters)
 
 
-def feature_row(trip: Trip, occurrence: int = 0) -> dict[str, Value]:
+def feature_row(trip: Trip, occurrence: int = 0, *, rules: Rules = RULES) -> dict[str, Value]:
     """Return the feature table's row of a trip that passes the filters.
 
     >>> from datetime import datetime
@@ -38,7 +38,7 @@ def feature_row(trip: Trip, occurrence: int = 0) -> dict[str, Value]:
     [8, 7, 1, 1]
     """
     text = trip_text(trip)
-    features = {feature.name: _value(feature.definition, trip) for feature in FEATURES}
+    features = {feature.name: _value(feature.definition, trip) for feature in rules.features}
     return {KEY: key_of(text, occurrence), TIME: trip[PICKUP], **features, TARGET: trip[TARGET], SPLIT: split_of(text)}
 
 
@@ -70,7 +70,7 @@ def _part(definition: TimePart, trip: Trip) -> int:
 
 
 def _moment(value: Value) -> datetime:
-    if not isinstance(value, datetime):
+    if not isinstance(value, datetime) or value != value:  # noqa: PLR0124 - pandas' NaT is a datetime that differs from itself
         raise TypeError(f"expected a datetime, found {value!r}")
     return value
 

@@ -1,4 +1,4 @@
-"""Every rule about taxi features, written once, as data. The plain, pandas and Spark forms interpret these and nothing else."""
+"""Every rule about taxi features, written once, as data. Every form interprets `RULES` and nothing else."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,11 @@ from typing import Literal
 
 Part = Literal["hour", "dayofweek", "month"]
 SparkType = Literal["timestamp", "double", "int"]
+FeatureType = Literal["double", "int"]
+
+# What the model's signature says of a feature, in MLflow's words: never `float`, which would round what the table has as DOUBLE.
+_MODEL_TYPES: Mapping[FeatureType, str] = {"double": "double", "int": "long"}
+_PANDAS_TYPES: Mapping[FeatureType, str] = {"double": "float64", "int": "int32"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Feature:
     """One feature: its name, its type in the feature table, and how it comes about."""
 
     name: str
-    type: SparkType
+    type: FeatureType
     definition: Definition
 
 
@@ -103,28 +108,64 @@ KEY = "trip_id"
 TIME = "pickup_datetime"
 TARGET = "fare_amount"
 SPLIT = "split"
-FEATURE_COLUMNS: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-# What the model's signature says of each feature, in MLflow's words: never `float`, which would round what the table has as DOUBLE.
-MODEL_TYPES: Mapping[str, str] = {feature.name: {"double": "double", "int": "long"}[feature.type] for feature in FEATURES}
-REQUEST_COLUMNS: tuple[str, ...] = (KEY, *FEATURE_COLUMNS)
-TABLE_COLUMNS: tuple[str, ...] = (KEY, TIME, *FEATURE_COLUMNS, TARGET, SPLIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The definition as one value. Every form takes it as `rules`; whoever says nothing gets `RULES`."""
+
+    features: tuple[Feature, ...]
+    filters: tuple[Between | Present, ...]
+
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """The features' names, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def request_columns(self) -> tuple[str, ...]:
+        """What a request to the model holds: the key and the features."""
+        return (KEY, *self.feature_columns)
+
+    @property
+    def table_columns(self) -> tuple[str, ...]:
+        """The columns of the feature table, in order."""
+        return (KEY, TIME, *self.feature_columns, TARGET, SPLIT)
+
+    @property
+    def model_types(self) -> dict[str, str]:
+        """What the model's signature says of each feature, in MLflow's words."""
+        return {feature.name: _MODEL_TYPES[feature.type] for feature in self.features}
+
+    @property
+    def pandas_types(self) -> dict[str, str]:
+        """The dtype of each feature in a frame."""
+        return {feature.name: _PANDAS_TYPES[feature.type] for feature in self.features}
+
+
+RULES = Rules(FEATURES, FILTERS)
+FEATURE_COLUMNS: tuple[str, ...] = RULES.feature_columns
+MODEL_TYPES: Mapping[str, str] = RULES.model_types
+PANDAS_TYPES: Mapping[str, str] = RULES.pandas_types
+REQUEST_COLUMNS: tuple[str, ...] = RULES.request_columns
+TABLE_COLUMNS: tuple[str, ...] = RULES.table_columns
 
 SPLIT_SEED = 42
 TEST_SHARE = 0.2
 
 
 class MissingColumnError(ValueError):
-    """The source lacks a column that the rules need, or has it with another type."""
+    """The source lacks a column that the rules need, or has it twice or with another type."""
 
 
 def check_columns(table: str, found: Sequence[tuple[str, str]]) -> None:
     """Raise when `found`, the names and types of `table`, does not satisfy the rules."""
-    types = dict(found)
     for column in SOURCE_COLUMNS:
-        if types.get(column.name) == column.type:
+        types = [kind for name, kind in found if name == column.name]
+        if types == [column.type]:
             continue
         have = ", ".join(f"{name} {kind}" for name, kind in found) or "none"
-        wrong = f"is {types[column.name]}" if column.name in types else "is missing"
+        wrong = f"is {' and '.join(types)}" if types else "is missing"
         message = (
             f"{table}: column '{column.name}' {wrong}; expected type {column.type}; found columns: {have}; cast or rename it in the source"
         )

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from taxi_fare_features.keys import SEPARATOR, TEST_BELOW
-from taxi_fare_features.rules import KEY, PICKUP, SOURCE_COLUMNS, SPLIT, SPLIT_SEED, TARGET, TIME, check_columns
+from taxi_fare_features.rules import KEY, PICKUP, RULES, SOURCE_COLUMNS, SPLIT, SPLIT_SEED, TARGET, TIME, Rules, check_columns
 from taxi_fare_features.rules import Column as SourceColumn
 from taxi_fare_features.sql import feature_sql, filter_sql
 
@@ -14,7 +14,7 @@ _TEXT = "__trip_text"
 _OCCURRENCE = "__occurrence"
 
 
-def feature_columns(trips: "DataFrame", table: str = "source table") -> "DataFrame":
+def feature_columns(trips: "DataFrame", table: str = "source table", *, rules: Rules = RULES) -> "DataFrame":
     """Return the feature table's rows for the trips that pass the filters; `table` names the source in errors.
 
     A TIMESTAMP counts as its wall clock in UTC, whatever the session's time zone.
@@ -27,14 +27,14 @@ def feature_columns(trips: "DataFrame", table: str = "source table") -> "DataFra
     # Rows of one window are equal in every column that counts, so any order gives the same keys.
     duplicates = Window.partitionBy(_TEXT).orderBy(_TEXT)
     numbered = (
-        trips.where(filter_sql())
+        trips.where(filter_sql(rules=rules))
         .withColumn(_TEXT, f.concat_ws(SEPARATOR, *texts))
         .withColumn(_OCCURRENCE, f.row_number().over(duplicates) - 1)
     )
     return numbered.select(
         _key(f.col(_OCCURRENCE)).alias(KEY),
         f.col(PICKUP).alias(TIME),
-        *[f.expr(expression).alias(name) for name, expression in feature_sql().items()],
+        *[f.expr(expression).alias(name) for name, expression in feature_sql(rules=rules).items()],
         f.col(TARGET),
         f.when(_split_digits() < TEST_BELOW, "test").otherwise("train").alias(SPLIT),
     )

@@ -1,41 +1,44 @@
 """The rules as SQL text: what Spark evaluates for the feature table, and the request that `ai_query` sends."""
 
 import math
-import re
 
-from taxi_fare_features.rules import FEATURES, FILTERS, REQUEST_COLUMNS, Between, Copied, Definition, OneIf, Part, Present, TimePart
+from taxi_fare_features.rules import RULES, Between, Copied, Definition, OneIf, Part, Present, Rules, TimePart
 
 _DAY = 86_400_000_000
 _HOUR = 3_600_000_000
 
 
-def feature_sql() -> dict[str, str]:
+def feature_sql(*, rules: Rules = RULES) -> dict[str, str]:
     """Return each feature as an expression over the columns of the source table, with the feature table's type.
 
     >>> feature_sql()["trip_distance"]
-    'CAST(trip_distance AS DOUBLE)'
+    'CAST(`trip_distance` AS DOUBLE)'
     """
-    return {feature.name: f"CAST({definition_sql(feature.definition)} AS {feature.type.upper()})" for feature in FEATURES}
+    return {feature.name: f"CAST({definition_sql(feature.definition)} AS {feature.type.upper()})" for feature in rules.features}
 
 
-def filter_sql() -> str:
+def filter_sql(*, rules: Rules = RULES) -> str:
     """Return the condition under which a row of the source table may be used at all."""
-    return " AND ".join(_keeps(rule) for rule in FILTERS)
+    return " AND ".join(_keeps(rule) for rule in rules.filters) or "TRUE"
 
 
-def named_struct_sql(alias: str = "source") -> str:
-    """Return the request of one row of the feature table `alias`: the key and the features, under their names.
+def named_struct_sql(alias: str = "source", *, key: bool = True, rules: Rules = RULES) -> str:
+    """Return the request of one row of the feature table `alias`: the key (unless told not to) and the features, under their names.
 
-    No value is cast: the feature table has DOUBLE and INT, JSON writes an INT as the model's `long` reads it, and no FLOAT stands
-    anywhere, so what the model gets is what the table has, bit for bit.
+    No value is cast. The feature table has DOUBLE and INT; JSON carries a DOUBLE with every digit that tells it from its neighbours, and
+    an INT as the whole number that the model reads as its `long`. A cast to FLOAT, or a decimal literal, would change the number.
+
+    >>> named_struct_sql("f")[:52]
+    "named_struct('trip_id', f.`trip_id`, 'trip_distance'"
     """
-    fields = ", ".join(f"'{name}', {alias}.{identifier(name)}" for name in REQUEST_COLUMNS)
+    names = rules.request_columns if key else rules.feature_columns
+    fields = ", ".join(f"'{name}', {alias}.{identifier(name)}" for name in names)
     return f"named_struct({fields})"
 
 
 def identifier(name: str) -> str:
-    """Return a column's name as SQL writes it: in backticks unless it is a plain word."""
-    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else f"`{name.replace('`', '``')}`"
+    """Return a column's name in backticks, so that any word may be one."""
+    return f"`{name.replace('`', '``')}`"
 
 
 def definition_sql(definition: Definition) -> str:
