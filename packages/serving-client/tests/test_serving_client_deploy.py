@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from databricks.sdk.errors import BadRequest, PermissionDenied
+from databricks.sdk.errors import BadRequest, InternalError, PermissionDenied, ResourceAlreadyExists
 from databricks.sdk.service.serving import AiGatewayConfig, EndpointTag, ServingEndpointDetailed
 
 from serving_client import DeploymentPlan, ServingError, VerificationFailed, Watch
@@ -212,6 +212,35 @@ def test_passing_fault_while_restoring_is_waited_for(platform: Any, deploy: Depl
     with pytest.raises(VerificationFailed):
         deploy(platform, "2")
     assert platform.serving() == {"returns-1": 100}
+
+
+def test_passing_fault_while_waiting_is_no_failure(platform: Any, deploy: Deploy) -> None:
+    """One look that fails does not end the waiting for an update."""
+    stumbles = [InternalError("fault"), TimeoutError("no answer")]
+
+    def fault(name: str) -> None:
+        if name.startswith("get shop") and platform.pending and stumbles:
+            raise stumbles.pop()
+
+    platform.fault = fault
+    deploy(platform, "2")
+    assert stumbles == []
+    assert platform.serving() == {"returns-2": 100}
+
+
+def test_endpoint_made_by_somebody_else_meanwhile_is_not_deleted(make_platform: Callable[..., Any], deploy: Deploy) -> None:
+    """When the name is taken between the look and the creation, what has it is not ours to remove."""
+    platform = make_platform()
+
+    def fault(name: str) -> None:
+        if name == f"create {ENDPOINT}":
+            platform.endpoints[ENDPOINT] = ServingEndpointDetailed(name=ENDPOINT)
+            raise ResourceAlreadyExists("Serving endpoint with name shop_returns already exists")
+
+    platform.fault = fault
+    with pytest.raises(ResourceAlreadyExists):
+        deploy(platform, "1")
+    assert list(platform.endpoints) == [ENDPOINT]
 
 
 def test_split_made_by_hand_is_restored_as_it_was(platform: Any, deploy: Deploy) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from databricks.sdk.errors import BadRequest, DeadlineExceeded, InternalError, TemporarilyUnavailable
+from databricks.sdk.errors import BadRequest, DeadlineExceeded, InternalError, ResourceConflict, TemporarilyUnavailable
 from databricks.sdk.service.serving import ServingEndpointDetailed
 
 from serving_client.answers import fault_in
@@ -157,7 +157,7 @@ class Deployer:
     def _put_back(self, endpoint: Endpoint, back: EndpointConfig, error: Exception, *, is_new: bool) -> None:
         if back.entities:
             endpoint.restore(back, error)
-        elif is_new and endpoint.find() is not None:
+        elif is_new and not isinstance(error, ResourceConflict) and endpoint.find() is not None:  # a conflict: somebody else made it
             self.progress(f"{error}; nothing served before")
             endpoint.delete()
         else:

@@ -133,7 +133,12 @@ class Endpoint:
     def _poll(self, done: Callable[[ServingEndpointDetailed], bool]) -> ServingEndpointDetailed:
         told = ""
         for waited in self.waiting.looks():
-            if done(endpoint := self._get()):
+            try:
+                endpoint = self._get()
+            except (TimeoutError, *TRANSIENT) as error:  # hours of waiting do not end because one look failed
+                self.progress(f"endpoint {self.name}: cannot look: {error}")
+                continue
+            if done(endpoint):
                 return endpoint
             if (reasons := _reasons(endpoint)) != told:
                 told = reasons
