@@ -55,27 +55,49 @@ class _Cell:
         return {"slice_key": self.group.slice.key, "slice_value": self.group.slice.value}
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of both metric tables."""
+
+    profile: list[dict[str, object]]
+    drift: list[dict[str, object]]
+
+
 def compute(source: Source) -> Metrics:
     """Return both metric tables of `source`, every window of it."""
     data = prepared(source.sample, source.baseline, source.config, source.slicing)
     profiles: list[dict[str, object]] = []
     drifts: list[dict[str, object]] = []
+    known: dict[tuple[object, ...], _Rows] = {}
     for group in data.groups:
-        baseline = _baseline(data, group)
-        if baseline:
-            profiles.extend(_profile_rows(source, data, baseline))
-        for name in source.config.granularities:
-            before: _Cell | None = None
-            for cell in _cells(data, group, GRANULARITIES[name], source.not_before):
-                profiles.extend(_profile_rows(source, data, cell))
-                if before and before.window and cell.window and before.window.end == cell.window.start:
-                    drifts.extend(_drift_rows(source, cell, before))
-                if baseline:
-                    drifts.extend(_drift_rows(source, cell, baseline, only=data.common))
-                before = cell
-    key = source.config.model_id_column
-    profile = pa.Table.from_pylist(profiles, profile_schema(key, regression=source.config.is_regression))
-    return Metrics(profile, pa.Table.from_pylist(drifts, drift_schema(key)))
+        # While there is one model, its rows are those of all models: what they say is computed once.
+        key = (group.slice.key, group.slice.value, group.rows.tobytes(), group.baseline.tobytes())
+        if key not in known:
+            known[key] = _rows(source, data, group)
+        named = {source.config.model_id_column: group.model}
+        profiles.extend(row | named for row in known[key].profile)
+        drifts.extend(row | named for row in known[key].drift)
+    column = source.config.model_id_column
+    profile = pa.Table.from_pylist(profiles, profile_schema(column, regression=source.config.is_regression))
+    return Metrics(profile, pa.Table.from_pylist(drifts, drift_schema(column)))
+
+
+def _rows(source: Source, data: Prepared, group: Group) -> _Rows:
+    """Return the rows of one group in both tables, all but the model's name."""
+    made = _Rows([], [])
+    baseline = _baseline(data, group)
+    if baseline:
+        made.profile.extend(_profile_rows(source, data, baseline))
+    for name in source.config.granularities:
+        before: _Cell | None = None
+        for cell in _cells(data, group, GRANULARITIES[name], source.not_before):
+            made.profile.extend(_profile_rows(source, data, cell))
+            if before and before.window and cell.window and before.window.end == cell.window.start:
+                made.drift.extend(_drift_rows(source, cell, before))
+            if baseline:
+                made.drift.extend(_drift_rows(source, cell, baseline, only=data.common))
+            before = cell
+    return made
 
 
 def _baseline(data: Prepared, group: Group) -> _Cell | None:
@@ -104,7 +126,6 @@ def _profile_rows(source: Source, data: Prepared, cell: _Cell) -> Iterator[dict[
         "logging_table_commit_version": source.version,
         "monitor_version": source.monitor_version,
         "granularity": cell.granularity,
-        source.config.model_id_column: cell.group.model,
     } | cell.slice
     non_null = [summary.column_name for summary in cell.summaries if summary.has_values]
     whole = {"column_name": TABLE, "count": len(cell.rows), "non_null_columns": non_null}
@@ -119,7 +140,6 @@ def _drift_rows(source: Source, cell: _Cell, base: _Cell, only: Collection[str] 
         "window": bounds(cell.window),
         "granularity": cell.granularity,
         "monitor_version": source.monitor_version,
-        source.config.model_id_column: cell.group.model,
         "window_cmp": bounds(base.window),
         "drift_type": "CONSECUTIVE" if base.window else "BASELINE",
     } | cell.slice

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,7 @@ def numeric_drift(current: Numbers, base: Numbers) -> NumericDrift:
     return NumericDrift(Test(statistic, ks_pvalue(statistic, len(current), len(base))), distance, stability_index(current, base))
 
 
+@lru_cache(maxsize=1 << 16)  # a millisecond each, and windows of few rows give the same few statistics again and again
 def ks_pvalue(statistic: float, rows: int, base_rows: int) -> float:
     """Return the p-value of a two-sample Kolmogorov-Smirnov statistic, as the platform computes it.
 
