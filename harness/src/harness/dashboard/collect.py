@@ -99,7 +99,7 @@ def _task(task: Run, origin: int) -> Task:
         result_state=result,
         seconds=_seconds(task),
         offset=(start - origin) / 1000 if start else None,
-        error=str(message) if message and result != "SUCCESS" else None,
+        error=str(message) if message and result not in ("SUCCESS", "EXCLUDED") else None,  # left out by a condition: nothing went wrong
     )
 
 
