@@ -139,6 +139,19 @@ def test_second_run_keeps_the_champion_and_processes_only_new_payloads(first: Ra
     assert report["processed"]["rows"] == first[1]["processed"]["rows"]
 
 
+def test_gate_keeps_its_numbers_and_its_picture(second: Ran, state: Path) -> None:
+    """Both runs have the decision as JSON; the second, which had a Champion to beat, a picture too."""
+    assert second[0].returncode == 0
+    artifacts = state / "mlflow" / "artifacts"
+    decisions = [json.loads(path.read_text()) for path in sorted(artifacts.rglob("gate.json"), key=lambda path: path.stat().st_mtime)]
+    (picture,) = artifacts.rglob("gate.png")
+
+    assert [decision["is_better"] for decision in decisions] == [True, False]
+    assert decisions[1]["lower"] <= 0 <= decisions[1]["upper"]
+    assert decisions[1]["rows"] > 1500
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_missing_column_is_one_clear_sentence(tmp_path: Path) -> None:
     """A file without a needed column ends with status 2, naming file and column, before anything is started."""
     path = tmp_path / "trips.parquet"
