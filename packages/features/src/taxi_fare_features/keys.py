@@ -9,7 +9,8 @@ import math
 import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from operator import index
+from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 from taxi_fare_features.rules import SOURCE_COLUMNS, SPLIT_SEED, TEST_SHARE, Column
 
@@ -79,14 +80,39 @@ def utc(moment: datetime) -> datetime:
         raise ValueError(f"{moment}: expected a wall clock in UTC within years 1 to 9999; remove or correct the trip") from error
 
 
+def moment_of(value: Value) -> datetime:
+    """Return `value` if it is a moment; else raise TypeError."""
+    if not isinstance(value, datetime) or value != value:  # noqa: PLR0124 - pandas' NaT is a datetime that differs from itself
+        raise TypeError(f"expected a datetime, found {value!r}")
+    return value
+
+
+def number_of(value: Value) -> float:
+    """Return `value` if it is a number; else raise TypeError."""
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"expected a number, found {value!r}")
+    return value
+
+
+def whole_of(value: Value) -> int:
+    """Return `value` if it is a whole number, also one that a frame has made a float; else raise TypeError."""
+    if isinstance(value, SupportsIndex):
+        return index(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise TypeError(f"expected a whole number, found {value!r}")
+
+
 def _text(value: Value, column: Column) -> str:
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return str((utc(value) - EPOCH) // timedelta(microseconds=1))
-    if column.type == "double":
-        return str(xxhash64_of_double(float(value)))
-    return str(int(value))
+    match column.type:
+        case "timestamp":
+            return str((utc(moment_of(value)) - EPOCH) // timedelta(microseconds=1))
+        case "double":
+            return str(xxhash64_of_double(float(number_of(value))))
+        case "int":
+            return str(whole_of(value))
 
 
 def trip_text(trip: Mapping[str, Value]) -> str:

@@ -1,9 +1,8 @@
 """The rules for one trip, in plain Python."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
-from taxi_fare_features.keys import Value, key_of, split_of, trip_text, utc
+from taxi_fare_features.keys import Value, key_of, moment_of, number_of, split_of, trip_text, utc
 from taxi_fare_features.rules import (
     KEY,
     PICKUP,
@@ -45,7 +44,7 @@ def feature_row(trip: Trip, occurrence: int = 0, *, rules: Rules = RULES) -> dic
 def _keeps(rule: Between | Present, value: Value) -> bool:
     if value is None or isinstance(rule, Present):
         return value is not None
-    return rule.above < _number(value) < rule.below
+    return rule.above < number_of(value) < rule.below
 
 
 def _value(definition: Definition, trip: Trip) -> Value:
@@ -59,7 +58,7 @@ def _value(definition: Definition, trip: Trip) -> Value:
 
 
 def _part(definition: TimePart, trip: Trip) -> int:
-    moment = utc(_moment(trip[definition.source]))
+    moment = utc(moment_of(trip[definition.source]))
     match definition.part:
         case "hour":
             return moment.hour
@@ -67,15 +66,3 @@ def _part(definition: TimePart, trip: Trip) -> int:
             return moment.isoweekday() % 7 + 1
         case "month":
             return moment.month
-
-
-def _moment(value: Value) -> datetime:
-    if not isinstance(value, datetime) or value != value:  # noqa: PLR0124 - pandas' NaT is a datetime that differs from itself
-        raise TypeError(f"expected a datetime, found {value!r}")
-    return value
-
-
-def _number(value: Value) -> float:
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"expected a number, found {value!r}")
-    return value
