@@ -35,7 +35,7 @@ def feature_frame(trips: pd.DataFrame, table: str = "frame of trips", *, rules: 
     keys, splits = keys_and_splits(known)
     features = {feature.name: _values(feature.definition, known) for feature in rules.features}
     columns = {KEY: _text(keys, known), TIME: usable[PICKUP], **features, TARGET: known[TARGET], SPLIT: _text(splits, known)}
-    return pd.DataFrame(columns, columns=list(rules.table_columns), index=usable.index).astype(rules.pandas_types)
+    return pd.DataFrame(columns, index=usable.index).astype(rules.pandas_types)
 
 
 def _text(values: list[str], trips: pd.DataFrame) -> pd.Series:
