@@ -1,5 +1,6 @@
 """The worker's side of ai_query against a real HTTP server on this machine."""
 
+import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.ai_query.client import Scorer
+from harness.ai_query import model
+from harness.ai_query.client import Scorer, scorer, table
 from harness.ai_query.model import AiQueryError, Settings
 
 Answer = Callable[[list[list[object]]], tuple[int, dict[str, str], object]]
@@ -70,11 +72,11 @@ def score(endpoint: Endpoint, batch: pa.Array, *, waits: list[float] | None = No
     """Score one batch of DOUBLEs and return Python values."""
     base = Settings(harness_url=endpoint.url, token="t", endpoint="e p", column="x", return_type='"double"')
     with ThreadPoolExecutor(4) as pool:
-        scorer = Scorer(replace(base, **changes), pool, sleep=(waits if waits is not None else []).append)  # type: ignore[arg-type] # any field
+        made = Scorer(replace(base, **changes), pool, sleep=(waits if waits is not None else []).append)  # type: ignore[arg-type] # any field
         try:
-            return list(scorer(batch).to_pylist())
+            return list(made(batch).to_pylist())
         finally:
-            scorer.close()
+            made.close()
 
 
 def test_struct_travels_as_columns_and_null_as_null(endpoint: Endpoint) -> None:
@@ -119,6 +121,82 @@ def test_other_refusals_are_not_tried_again(endpoint: Endpoint) -> None:
     with pytest.raises(AiQueryError, match=r"code 403.*PERMISSION_DENIED"):
         score(endpoint, pa.array([1.0]))
     assert len(endpoint.requests) == 1
+
+
+def test_a_body_stays_so_small_that_it_is_logged_whole(endpoint: Endpoint) -> None:
+    """No request of several rows is over 1 MiB, from where on an inference table keeps no text."""
+    batch = pa.array([f"{number:06}" * 50_000 for number in range(9)])
+    endpoint.answer = lambda rows: (200, {}, {"predictions": [float(str(row[0])[:6]) for row in rows]})
+    assert score(endpoint, batch) == [float(number) for number in range(9)]
+    assert max(len(json.dumps(rows)) for _, rows in endpoint.requests) < 1 << 20
+    assert sorted(len(rows) for _, rows in endpoint.requests) == [2, 2, 2, 3]
+
+
+def test_a_row_over_the_limit_goes_alone(endpoint: Endpoint) -> None:
+    """A row that is too large for the log is still scored."""
+    endpoint.answer = lambda rows: (200, {}, {"predictions": [1.0] * len(rows)})
+    assert score(endpoint, pa.array(["x" * (2 << 20), "y"])) == [1.0, 1.0]
+    assert sorted(len(rows) for _, rows in endpoint.requests) == [1, 1]
+
+
+def test_the_first_batch_goes_alone_and_the_next_ones_ahead(endpoint: Endpoint) -> None:
+    """A query that stops after its first rows has sent no others; one that goes on finds the next batches under way."""
+    taken: list[int] = []
+
+    def batches() -> Iterator[pa.Array]:
+        for number in range(6):
+            taken.append(number)
+            yield pa.array([float(number)])
+
+    settings_ = Settings(harness_url=endpoint.url, token="t", endpoint="e p", column="x", return_type='"double"')
+    results = scorer(settings_)(batches())
+    assert next(results).to_pylist() == [0.0]
+    assert taken == [0]
+    assert next(results).to_pylist() == [1.0]
+    assert taken == [0, 1, 2, 3]
+    assert [value for array in results for value in array.to_pylist()] == [2.0, 3.0, 4.0, 5.0]
+
+
+_COLUMNS = st.sampled_from(
+    [
+        (pa.float64(), st.floats()),
+        (pa.float32(), st.floats(width=32)),
+        (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+        (pa.int8(), st.integers(-128, 127)),
+        (pa.bool_(), st.booleans()),
+        (pa.string(), st.text(st.characters(codec="utf-8"))),
+        (pa.binary(), st.binary()),
+        (pa.date32(), st.dates()),
+        (pa.timestamp("us", tz="UTC"), st.datetimes(timezones=st.just(dt.UTC))),
+        (pa.decimal128(10, 2), st.decimals(-1000, 1000, places=2)),
+        (pa.list_(pa.float64()), st.lists(st.floats(allow_nan=False), max_size=3)),
+        (
+            pa.map_(pa.string(), pa.int64()),
+            st.dictionaries(st.text("abc", max_size=2), st.integers(0, 9), max_size=2).map(lambda d: list(d.items())),
+        ),
+    ]
+)
+
+
+@st.composite
+def structs(draw: st.DrawFn) -> pa.StructArray:
+    """A batch of some columns of any types, with NULLs in them and as whole rows, and cut out of a longer one."""
+    count = draw(st.integers(1, 8))
+    arrays = []
+    for kind, values in draw(st.lists(_COLUMNS, min_size=1, max_size=4)):
+        arrays.append(pa.array(draw(st.lists(values | st.none(), min_size=count, max_size=count)), kind))
+    whole = pa.array(draw(st.lists(st.booleans(), min_size=count, max_size=count)))
+    batch = pa.StructArray.from_arrays(arrays, names=[f"c{number}" for number in range(len(arrays))], mask=whole)
+    return batch.slice(draw(st.integers(0, count - 1)))
+
+
+@pytest.mark.property
+@settings(deadline=None, max_examples=200)
+@given(batch=structs())
+def test_requests_are_those_of_single_values(batch: pa.StructArray) -> None:
+    """However columns are read, the body is byte for byte that of each row's Python values."""
+    rows = [tuple((row or dict.fromkeys(field.name for field in batch.type)).values()) for row in batch.to_pylist(maps_as_pydicts="strict")]
+    assert model.request_body(*table(batch, "x")) == model.request_body([field.name for field in batch.type], rows)
 
 
 @pytest.mark.property

@@ -64,7 +64,9 @@ def save(tmp_path: Path) -> Save:
 def test_every_tree_estimator_is_proven_at_load(fitted: Any, save: Save) -> None:
     """A saved model of each kind takes the fast path, in all four formats, and says how that was proven."""
     scorer = Scorer(str(save(fitted)))
-    assert scorer.why.endswith("rows in dataframe_split, dataframe_records, inputs, instances")
+    assert scorer.why.endswith(
+        "rows in dataframe_split, dataframe_records, inputs, instances; with columns beside its own in dataframe_split"
+    )
     body = b'{"dataframe_records": [{"b": 2, "a": 0.5, "n": 3}], "client_request_id": "x"}'
     [answer] = scorer.fast_answers([body])
     assert answer is not None
@@ -253,7 +255,9 @@ def test_the_gate_believes_mlflow_only(lie: str, save: Save) -> None:
         with pytest.raises(NoArithmeticError, match="other bytes than MLflow"):
             fast_path(load_model(str(folder)), folder, by_mlflow)
     else:
-        assert fast_path(load_model(str(folder)), folder, by_mlflow).proof.endswith("dataframe_split, dataframe_records, instances")
+        assert fast_path(load_model(str(folder)), folder, by_mlflow).proof.endswith(
+            "rows in dataframe_split, dataframe_records, instances; with columns beside its own in dataframe_split"
+        )
 
 
 def test_thresholds_are_where_answers_change(fitted: Any) -> None:

@@ -3,8 +3,9 @@
 import http.client
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +17,7 @@ from harness.ai_query.results import Scored, failed, joined, scored
 
 _LONGEST_WAIT_SECONDS = 5.0
 _REQUEST_SECONDS = 300.0
+_BATCHES_AHEAD = 2  # while one is waited for: the endpoint has work while Spark takes results and makes the next batch
 
 Rows = Sequence[Sequence[object]]
 
@@ -49,8 +51,7 @@ def scorer(settings: Settings) -> Callable[[Iterator[pa.Array]], Iterator[pa.Arr
         with ThreadPoolExecutor(settings.in_flight, thread_name_prefix="ai_query") as pool:
             score = Scorer(settings, pool)
             try:
-                for batch in batches:
-                    yield score(batch)
+                yield from score.each(batches)
             finally:
                 pool.shutdown(cancel_futures=True)
                 score.close()
@@ -77,34 +78,55 @@ class Scorer:
 
     def __call__(self, batch: pa.Array) -> pa.Array:
         """Return the predictions for `batch`, in order; as a struct of result and errorMessage when failOnError is false."""
-        columns, rows = self._table(batch)
-        parts = [rows[piece] for piece in model.pieces(len(rows), self._settings.rows_per_request)]
-        found = joined(list(self._pool.map(lambda part: self._scored(columns, part), parts)), self._arrow_type)
-        if not self._keeps_errors:
-            return found.values
-        return pa.StructArray.from_arrays([found.values, found.errors], names=["result", "errorMessage"])
+        return self._result(self._begin(batch))
+
+    def each(self, batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+        """Yield what `self(batch)` returns for each batch, the next ones under way while one is waited for.
+
+        The first goes alone: it may be all that a LIMIT wants, and nothing should be sent that nobody wants.
+        """
+        under_way: deque[list[Future[Scored]]] = deque()
+        ahead = 0
+        for batch in batches:
+            under_way.append(self._begin(batch))
+            if len(under_way) > ahead:
+                yield self._result(under_way.popleft())
+                ahead = _BATCHES_AHEAD
+        while under_way:
+            yield self._result(under_way.popleft())
 
     def close(self) -> None:
         """Close the connections."""
         for connection in self._connections:
             connection.close()
 
-    def _table(self, batch: pa.Array) -> tuple[list[str | int], Rows]:
-        if not pa.types.is_struct(batch.type):
-            return [self._settings.column], [(value,) for value in _python(batch)]
-        # Assumption: a request that is NULL as a whole is a row of nulls; `flatten` makes its fields null.
-        return [field.name for field in batch.type], list(zip(*map(_python, batch.flatten()), strict=True))
+    def _begin(self, batch: pa.Array) -> list[Future[Scored]]:
+        columns, rows = table(batch, self._settings.column)
+        pieces = model.pieces(len(rows), self._settings.rows_per_request)
+        return [self._pool.submit(self._scored, columns, rows[piece]) for piece in pieces]
+
+    def _result(self, parts: Sequence[Future[Scored]]) -> pa.Array:
+        found = joined([part.result() for part in parts], self._arrow_type)
+        if not self._keeps_errors:
+            return found.values
+        return pa.StructArray.from_arrays([found.values, found.errors], names=["result", "errorMessage"])
 
     def _scored(self, columns: list[str | int], rows: Rows) -> Scored:
+        body = model.request_body(columns, rows)
+        if len(body) > model.MAX_LOGGED_BYTES and len(rows) > 1:
+            return self._in_halves(columns, rows)
         try:
-            return scored(self._post(model.request_body(columns, rows)), len(rows), self._type, self._arrow_type, keep=self._keeps_errors)
+            return scored(self._post(body), len(rows), self._type, self._arrow_type, keep=self._keeps_errors)
         except AiQueryError as error:
             if not self._keeps_errors:
                 raise
             if len(rows) == 1 or error.condition != "REMOTE_FUNCTION_HTTP_FAILED_ERROR":
                 return failed(error, len(rows), self._arrow_type)
             # The endpoint refuses a request for its worst row: halve it until only the rows at fault are left.
-            return joined([self._scored(columns, half) for half in model.halves(rows)], self._arrow_type)
+            return self._in_halves(columns, rows)
+
+    def _in_halves(self, columns: list[str | int], rows: Rows) -> Scored:
+        return joined([self._scored(columns, half) for half in model.halves(rows)], self._arrow_type)
 
     def _post(self, body: bytes) -> bytes:
         last: object = None
@@ -133,8 +155,18 @@ class Scorer:
         return connection
 
 
+def table(batch: pa.Array, column: str | int) -> tuple[list[str | int], Rows]:
+    """Return the columns and rows that `batch` becomes; `column` names the input when a request is one value and no struct."""
+    if not pa.types.is_struct(batch.type):
+        return [column], [(value,) for value in _python(batch)]
+    # Assumption: a request that is NULL as a whole is a row of nulls; `flatten` makes its fields null.
+    return [field.name for field in batch.type], list(zip(*map(_python, batch.flatten()), strict=True))
+
+
 def _python(column: pa.Array) -> list[Any]:
-    if not column.null_count and pa.types.is_primitive(column.type) and not pa.types.is_temporal(column.type):
+    kind = column.type
+    numbers = pa.types.is_primitive(kind) and not pa.types.is_temporal(kind)
+    if numbers and (pa.types.is_floating(kind) or not column.null_count):  # a NULL becomes NaN, which is null in JSON as well
         plain: list[Any] = column.to_numpy(zero_copy_only=False).tolist()  # the same values, five times as fast
         return plain
     values: list[Any] = column.to_pylist(maps_as_pydicts="strict")

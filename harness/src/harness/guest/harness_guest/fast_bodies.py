@@ -2,7 +2,8 @@
 
 A body is plain when it has one of MLflow's four formats, names exactly the model's columns, has a number in every cell, and nothing else
 but a `client_request_id`. What MLflow would coerce, complete, drop or refuse (texts, nulls, booleans, extra columns, `params`, duplicate
-names, NaN, broken JSON) is not plain, so its answers and its error texts stay its own.
+names, NaN, broken JSON) is not plain, so its answers and its error texts stay its own (but for other columns in `dataframe_split`, which
+`fast_wide.py` reads).
 """
 
 import json
@@ -35,8 +36,8 @@ class BodyReader:
         self._width = len(columns)
         self._singles = [place for place, kind in enumerate(kinds) if kind == "float"]
         self._alike = len(set(kinds)) <= 1
-        cells = [_CELLS[kind] for kind in kinds or ["double"] * len(columns)]
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_body_type(self.columns, cells, formats))
+        types = cells(kinds or ["double"] * len(columns))
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_body_type(self.columns, types, formats))
 
     def rows(self, body: bytes) -> Sequence[Sequence[float]] | None:
         """Return the rows of `body` in the order of the model's columns; None when it is not plain."""
@@ -78,13 +79,18 @@ class BodyReader:
         return [[row[position] for position in order] for row in rows]
 
 
-def _body_type(columns: Sequence[str], cells: Sequence[Any], formats: Sequence[str]) -> type:
+def cells(kinds: Sequence[str]) -> list[Any]:
+    """Return what a cell of each column may hold."""
+    return [_CELLS[kind] for kind in kinds]
+
+
+def _body_type(columns: Sequence[str], held: Sequence[Any], formats: Sequence[str]) -> type:
     """Return the type of a plain body; unknown keys are refused everywhere. Of a key given twice the last wins, here as in Python."""
-    names = [(f"c{number}", cell, msgspec.field(name=name)) for number, (name, cell) in enumerate(zip(columns, cells, strict=True))]
+    names = [(f"c{number}", cell, msgspec.field(name=name)) for number, (name, cell) in enumerate(zip(columns, held, strict=True))]
     record = msgspec.defstruct("Record", names, forbid_unknown_fields=True)
     lists = [(field, list[cell], msgspec.field(name=info.name)) for field, cell, info in names]  # type: ignore[valid-type]  # made at run time
     columnar = msgspec.defstruct("Columns", lists, forbid_unknown_fields=True)
-    row: Any = tuple[tuple(cells)]  # type: ignore[misc]  # made at run time
+    row: Any = tuple[tuple(held)]  # type: ignore[misc]  # made at run time
     split = msgspec.defstruct(
         "Split",
         [("columns", list[str]), ("data", list[row]), ("index", list[int | float | str] | None, None)],

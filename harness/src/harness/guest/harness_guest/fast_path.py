@@ -7,9 +7,11 @@ bytes both ways; a format that does not is left to MLflow, and a model that has 
 """
 
 import json
+import logging
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ class FastPath:
     reader: Any
     compute: Arithmetic
     proof: str
+    wide: Any = None
+    """Reads bodies with columns beside the model's; None where MLflow answers those otherwise."""
 
     def answers(self, bodies: Sequence[bytes]) -> list[bytes | None]:
         """Return the answer to each body, None for those that are for MLflow. Rows of all bodies are computed together."""
@@ -41,6 +45,8 @@ class FastPath:
         places, counts, rows = [], [], []
         for place, body in enumerate(bodies):
             read = self.reader.rows(body)
+            if read is None and self.wide is not None:
+                read = self.wide.rows(body)
             if read is not None:
                 places.append(place)
                 counts.append(len(read))
@@ -63,7 +69,8 @@ def fast_path(model: Any, folder: Path, by_mlflow: BY_MLFLOW) -> FastPath:
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and list(names) != columns:
         raise NoArithmeticError("the signature's columns are not the estimator's features in their order")
-    from harness_guest.fast_bodies import FORMATS, BodyReader
+    from harness_guest.fast_bodies import FORMATS, BodyReader, cells
+    from harness_guest.fast_wide import WideReader
 
     samples = _samples(estimator, columns, kinds, folder)
 
@@ -74,7 +81,24 @@ def fast_path(model: Any, folder: Path, by_mlflow: BY_MLFLOW) -> FastPath:
     if not kept:
         raise NoArithmeticError("its arithmetic gives other bytes than MLflow on the rows it was tried with")
     proof = f"the same bytes as MLflow on {len(samples)} rows in {', '.join(kept)}"
-    return FastPath(BodyReader(columns, kinds, kept), compute, proof)
+    path = FastPath(BodyReader(columns, kinds, kept), compute, proof)
+    wider = replace(path, wide=WideReader(dict(zip(columns, cells(kinds), strict=True))))
+    others = [(f"{columns[0]} {number}", value) for number, value in enumerate(("key", 7, None))]
+    with _without_warnings():  # of columns that nobody sent
+        equal = "dataframe_split" in kept and _equal(wider, _bodies("dataframe_split", samples, columns, others), by_mlflow)
+    if equal:
+        return replace(wider, proof=f"{proof}; with columns beside its own in dataframe_split")
+    return path
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    logger = logging.getLogger("mlflow.models.utils")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _columns(model: Any) -> tuple[list[str], list[str]]:
@@ -133,10 +157,12 @@ def _example(folder: Path, columns: Sequence[str]) -> list[list[float]]:
     return [row for row in rows if all(type(value) in (int, float) and np.isfinite(value) for value in row)]
 
 
-def _bodies(name: str, samples: Sequence[Sequence[float]], columns: Sequence[str]) -> list[bytes]:
-    """Return bodies of all samples at once, of some, and of single ones."""
+def _bodies(
+    name: str, samples: Sequence[Sequence[float]], columns: Sequence[str], others: Sequence[tuple[str, object]] = ()
+) -> list[bytes]:
+    """Return bodies of all samples at once, of some, and of single ones; in each row `others` stand before the model's columns."""
     parts = [samples, samples[:7], *([sample] for sample in samples[-12:])]
-    return [_body(name, part, columns).encode() for part in parts]
+    return [_body(name, part, columns, others).encode() for part in parts]
 
 
 def _equal(path: FastPath, bodies: Sequence[bytes], by_mlflow: BY_MLFLOW) -> bool:
@@ -148,11 +174,12 @@ def _equal(path: FastPath, bodies: Sequence[bytes], by_mlflow: BY_MLFLOW) -> boo
     return path.answers(bodies) == expected and [path.answers([body])[0] for body in bodies] == expected
 
 
-def _body(name: str, rows: Sequence[Sequence[float]], columns: Sequence[str]) -> str:
-    rows = [[int(value) if value.is_integer() and abs(value) < 2**53 else value for value in map(float, row)] for row in rows]
+def _body(name: str, samples: Sequence[Sequence[float]], columns: Sequence[str], others: Sequence[tuple[str, object]]) -> str:
+    rows = [[int(value) if value.is_integer() and abs(value) < 2**53 else value for value in map(float, row)] for row in samples]
     content: object = [dict(zip(columns, row, strict=True)) for row in rows]
     if name == "dataframe_split":
-        content = {"columns": columns, "data": rows}
+        values = [value for _, value in others]
+        content = {"columns": [*(column for column, _ in others), *columns], "data": [[*values, *row] for row in rows]}
     elif name == "inputs":
         content = {column: [row[place] for row in rows] for place, column in enumerate(columns)}
     return json.dumps({name: content})
