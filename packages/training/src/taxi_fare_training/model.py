@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import GradientBoostingRegressor
 
-from taxi_fare_features import KEY, MODEL_TYPES, TARGET
+from taxi_fare_features import KEY, MODEL_TYPES, TARGET, filter_sql
 from taxi_fare_training.grid import SEED, Grid, Parameters, Report, Search, regressor, search
 
 Predict = Callable[[pd.DataFrame], np.ndarray]
@@ -47,7 +47,7 @@ class Fitted:
 def in_key_order(rows: pd.DataFrame, what: str) -> pd.DataFrame:
     """Return the rows sorted by key: the order in which a table hands them out never matters. `what` is named when there are none."""
     if rows.empty:
-        raise NoRowsError(f"{what}: has no rows; expected usable trips (0 < fare < 200, distance > 0); check the source table")
+        raise NoRowsError(f"{what}: has no rows; expected trips with {filter_sql()}; check the source table")
     unlabelled = int(rows[TARGET].isna().sum())
     if unlabelled:
         raise NoRowsError(f"{what}: {unlabelled} of {len(rows)} rows have no {TARGET}; expected a label on each; remove or label them")
