@@ -1,4 +1,4 @@
-"""`ai_query` over a Delta table beside MLflow's pyfunc `predict` in one process on the same rows, in one run: speed, answers, log and memory.
+"""`ai_query` over a Delta table beside MLflow's pyfunc `predict` in one process on the same rows: speed, answers, log and memory.
 
 usage: python benchmarks/batch.py [--quick] [--rows N] [--rounds N] [--only CASE]… [--json FILE]
 
@@ -65,7 +65,8 @@ class Bench:
 
     def table(self, name: str) -> Path:
         """Return the folder of a table."""
-        return self.ours.state / "warehouse" / "main" / "ml" / name
+        folder: Path = self.ours.state / "warehouse" / "main" / "ml" / name
+        return folder
 
     def make_table(self, model: str, rows: int) -> str:
         """Return the name of a table of the first `rows` rows of `model`."""
@@ -87,9 +88,8 @@ class Bench:
         self.sent[model] = self.sent.get(model, 0) + rows
         cpu = {role: (spent - before.get(role, 0.0)) / rows * 1e6 for role, spent in sorted(used.items())}
         told = ", ".join(f"{role} {spent:.2f}" for role, spent in cpu.items() if spent >= 0.005)
-        say(
-            f"  {said}: {rows / seconds:.0f} rows/s, flushed {rows / flushed:.0f}; us CPU a row: {told}; writer in all {writing / rows * 1e6:.2f}"
-        )
+        rates = f"{rows / seconds:.0f} rows/s, flushed {rows / flushed:.0f}"
+        say(f"  {said}: {rates}; us CPU a row: {told}; writer in all {writing / rows * 1e6:.2f}")
         return seconds, flushed
 
     def put(self, name: str, pairs: list[tuple[float, float]], unit: str, *, lower_is_better: bool = False) -> None:

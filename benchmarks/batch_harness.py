@@ -1,6 +1,7 @@
-"""The harness of the batch benchmark: serving and Spark, without MLflow's server and tasks. `python benchmarks/batch_harness.py STATE MODELS`.
+"""The harness of the batch benchmark: serving and Spark, without MLflow's server and tasks.
 
-Registers the models as `serving_harness.py` does, prints `{"host": …, "token": …, "remote": …}`, ends when its standard input closes.
+`python benchmarks/batch_harness.py STATE MODELS` registers the models as `serving_harness.py` does, prints
+`{"host": …, "token": …, "remote": …}`, and ends when its standard input closes.
 """
 
 import json

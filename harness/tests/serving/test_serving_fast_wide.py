@@ -1,7 +1,6 @@
 """Bodies with columns beside the model's own, as batch scoring sends a key with every row."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +66,11 @@ def test_heads_are_forgotten_before_they_fill_the_memory() -> None:
     wide = reader()
     for number in range(LAYOUTS + 2):
         assert wide.rows(split([f"id{number}", "x", "n"], ["k", 1, 2])) == [(1.0, 2.0)]
-    assert len(wide._layouts) <= LAYOUTS  # noqa: SLF001 - what it keeps is the question
+    assert len(wide._layouts) <= LAYOUTS
 
 
 @pytest.fixture(scope="module")
-def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorer]:
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     """A model of a double, a float and a long."""
     import mlflow
     from mlflow.models import ModelSignature
@@ -83,7 +82,7 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorer]:
     signature = ModelSignature(Schema([ColSpec("double", "a"), ColSpec("float", "b"), ColSpec("long", "n")]))
     options: dict[str, Any] = {"serialization_format": "cloudpickle", "pip_requirements": ["scikit-learn"]}
     mlflow.sklearn.save_model(model, str(folder), signature=signature, **options)
-    yield Scorer(str(folder))
+    return Scorer(str(folder))
 
 
 _OTHERS = st.text("ab€\n", max_size=3) | st.integers(-(2**70), 2**70) | st.floats(-1e300, 1e300) | st.booleans() | st.none()

@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 PARAMETERS = ("endpoint", "request", "returnType", "failOnError", "modelParameters", "responseFormat", "files")
 
-# Assumption: how many rows travel in one request is not documented. Half of one of Spark's batches (10,000): what a request costs beside its
-# rows no longer matters, and a model with one thread is not busy for so long that other callers notice.
+# Assumption: how many rows travel in one request is not documented. Half of one of Spark's batches (10,000): what a request costs beside
+# its rows matters no more, and a model is not busy with one for so long that its other callers notice.
 ROWS_PER_REQUEST = 5000
-# A larger body is sent in halves: an inference table keeps no text over 1 MiB (docs.databricks.com, AI Gateway inference tables, limitations).
+# A larger body goes in halves: an inference table keeps no text over 1 MiB (docs.databricks.com, AI Gateway inference tables, limitations).
 MAX_LOGGED_BYTES = 1 << 20
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode

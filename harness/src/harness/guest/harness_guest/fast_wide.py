@@ -56,7 +56,7 @@ class WideReader:
 def _reader(columns: list[str], cells: Mapping[str, Any]) -> Callable[[bytes], Rows | None]:
     """Return what reads bodies of exactly these columns, and refuses unknown keys as it does for plain bodies."""
     row: Any = tuple[tuple(cells.get(name, _OTHER_CELL) for name in columns)]  # type: ignore[misc]  # made at run time
-    fields = [("columns", list[str]), ("data", list[row]), ("index", list[int | float | str] | None, None)]
+    fields: list[Any] = [("columns", list[str]), ("data", list[row]), ("index", list[int | float | str] | None, None)]
     split = msgspec.defstruct("Split", fields, forbid_unknown_fields=True)
     body_fields: list[Any] = [("dataframe_split", split), ("client_request_id", str | int | None, None)]
     decode = msgspec.json.Decoder(msgspec.defstruct("Body", body_fields, forbid_unknown_fields=True)).decode
