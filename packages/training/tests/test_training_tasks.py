@@ -230,7 +230,7 @@ def test_row_order_of_the_source_changes_nothing(workspace: Workspace, make_trip
 def test_a_source_without_usable_trips_is_an_error(workspace: Workspace) -> None:
     """Nothing to train on: the message says what a usable trip is."""
     workspace.tables.trips = workspace.tables.trips.assign(fare_amount=0.0)
-    with pytest.raises(NoRowsError, match=r"training rows: has no rows; expected trips with .*fare_amount < 200"):
+    with pytest.raises(NoRowsError, match=r"training rows: has no rows; expected trips with .*`fare_amount` < 200"):
         workspace.train()
 
 
