@@ -132,10 +132,10 @@ def test_ai_query_return_type_decides_the_value(sql: Sql) -> None:
 
 
 def test_ai_query_sends_few_requests_with_the_first_column_named(workbench: Any, sql: Sql) -> None:
-    """2,500 rows of one partition travel in requests of at most 1,000 rows."""
+    """12,500 rows of one partition travel in requests of at most 5,000 rows."""
     workbench.serving.requests.clear()
-    assert sql("SELECT sum(ai_query('sum', id, 'DOUBLE')) FROM range(0, 2500, 1, 1)") == [(2500 * 2499 / 2,)]
-    assert sorted(len(sent["data"]) for sent in workbench.serving.requests) == [500, 1000, 1000]
+    assert sql("SELECT sum(ai_query('sum', id, 'DOUBLE')) FROM range(0, 12500, 1, 1)") == [(12500 * 12499 / 2,)]
+    assert sorted(len(sent["data"]) for sent in workbench.serving.requests) == [2500, 5000, 5000]
     assert {tuple(sent["columns"]) for sent in workbench.serving.requests} == {("a",)}
 
 

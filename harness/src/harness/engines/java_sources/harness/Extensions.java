@@ -3,6 +3,7 @@ package harness;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.parser.ParserInterface;
+import org.apache.spark.sql.execution.SparkStrategy;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.AbstractFunction2;
 import scala.runtime.BoxedUnit;
@@ -16,6 +17,13 @@ public final class Extensions extends AbstractFunction1<SparkSessionExtensions, 
           @Override
           public ParserInterface apply(SparkSession session, ParserInterface delta) {
             return new Parser(session, delta);
+          }
+        });
+    extensions.injectPlannerStrategy(
+        new AbstractFunction1<SparkSession, SparkStrategy>() {
+          @Override
+          public SparkStrategy apply(SparkSession session) {
+            return new Compiling();
           }
         });
     return BoxedUnit.UNIT;
