@@ -1,5 +1,6 @@
 """Where the request comes from that verifies a version."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ def make_model(tmp_path: Path) -> Any:
     import mlflow
     import pandas as pd
 
-    def saved(*, signature: bool, example: bool) -> str:
-        frame = pd.DataFrame({"x": [1.0, 2.0]})
+    def saved(*, signature: bool, example: bool, second: float = 2.0) -> str:
+        frame = pd.DataFrame({"x": [1.0, second]})
         inferred = mlflow.models.infer_signature(frame, frame["x"] * 2) if signature else False
         path = tmp_path / "model"
         mlflow.pyfunc.save_model(
@@ -34,6 +35,19 @@ def make_model(tmp_path: Path) -> Any:
 def test_models_own_example_is_the_body_of_a_request(make_model: Any) -> None:
     """What MLflow kept beside the model is sent as it is."""
     assert example_of(make_model(signature=True, example=True)) == {"dataframe_split": {"columns": ["x"], "data": [[1.0], [2.0]]}}
+
+
+def test_missing_values_of_an_example_are_sent_as_null(tmp_path: Path) -> None:
+    """MLflow writes a missing number as NaN, which JSON has not; an infinity is not a missing value and stays."""
+    path = tmp_path / "serving_input_example.json"
+    path.write_text('{"dataframe_split": {"columns": ["x", "y"], "data": [[NaN, Infinity], [1.0, null]]}}', encoding="utf-8")
+    assert read_example(str(path)) == {"dataframe_split": {"columns": ["x", "y"], "data": [[None, math.inf], [1.0, None]]}}
+
+
+def test_models_own_example_may_have_missing_values(make_model: Any) -> None:
+    """The rows of a frame's head, as most people give them, can be sent."""
+    body = example_of(make_model(signature=True, example=True, second=math.nan))
+    assert body == {"dataframe_split": {"columns": ["x"], "data": [[1.0], [None]]}}
 
 
 def test_model_without_example_says_what_to_do(make_model: Any) -> None:

@@ -1,6 +1,7 @@
 """Unpack a Databricks inference table into typed, labelled rows and keep a quality monitor over them."""
 
 from monitoring_unpacker.errors import MonitoringError
+from monitoring_unpacker.models import version_schema
 from monitoring_unpacker.monitor import MonitorPlan, QualityMonitor
 from monitoring_unpacker.packing import PACKINGS, pack
 from monitoring_unpacker.process import Counts, process
@@ -37,4 +38,5 @@ __all__ = [
     "read_thresholds",
     "schema_of",
     "unpack",
+    "version_schema",
 ]

@@ -5,6 +5,7 @@ from serving_client.batch import Scored, score_table, served_version
 from serving_client.batch_sql import ScoringSql
 from serving_client.deployment import Deployer, Registry
 from serving_client.errors import ServingError, VerificationFailed
+from serving_client.example import input_example
 from serving_client.plan import DeploymentPlan
 from serving_client.query import query, score
 from serving_client.retry import Retry
@@ -23,6 +24,7 @@ __all__ = [
     "Waiting",
     "Watch",
     "address",
+    "input_example",
     "query",
     "score",
     "score_table",

@@ -36,9 +36,9 @@ def example_of(uri: str) -> dict[str, Any]:
 
 
 def read_example(path: str) -> dict[str, Any]:
-    """Return the JSON object in a file."""
+    """Return the JSON object in a file; NaN, which MLflow writes for a missing number and JSON has not, is null."""
     try:
-        body = json.loads(Path(path).read_text(encoding="utf-8"))
+        body = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_constant)
     except FileNotFoundError as error:
         raise ServingError(f"{path}: no such file; expected a JSON file with the body of a request") from error
     except ValueError as error:
@@ -46,3 +46,7 @@ def read_example(path: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ServingError(f"{path}: expected a JSON object such as {{'dataframe_records': […]}}, got {type(body).__name__}")
     return body
+
+
+def _constant(name: str) -> float | None:
+    return None if name == "NaN" else float(name)
