@@ -44,6 +44,8 @@ def workflow(catalog: str, count: int) -> None:
     from databricks.sdk import WorkspaceClient
     from pyspark.sql import SparkSession
 
+    from monitoring_unpacker import Thresholds
+
     spark, workspace = SparkSession.builder.getOrCreate(), WorkspaceClient()
     mlflow.set_experiment(f"/Users/{workspace.current_user.me().user_name}/ticket_priority")
     names = steps.Names(schema=f"{catalog}.support", endpoint=f"{catalog}_ticket_priority")
@@ -54,11 +56,13 @@ def workflow(catalog: str, count: int) -> None:
     second = steps.run(spark, workspace, names, version, progress)
     print()
     print(f"scored      {first.scored.rows} tickets, {first.scored.errors} errors; the second run sent {second.scored.sent}")
-    print(f"by hand     {answer[0]!r} for a product nobody knows, and one refusal")
+    print(f"by hand     {', '.join(answer)}, and one refusal")
     print(f"processed   {second.counts.processed_rows} rows, {second.counts.labelled_rows} with a label")
     print(f"quarantine  {second.counts.quarantined_rows} request (the refused one)")
     for day, slice_, share in steps.accuracy(spark, second.profile_table):
         print(f"accuracy    {day} {slice_ or 'all tickets':24} {share:.3f}")
+    found = steps.verdict(spark, names, version, Thresholds())
+    print(f"verdict     {found.outcome}: {found.reason}")
     spark.stop()
 
 

@@ -19,14 +19,26 @@ import ticket_model as model
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest
 
-from monitoring_unpacker import Counts, Field, MonitorPlan, QualityMonitor, Tables, process
-from monitoring_unpacker.models import version_schema
-from serving_client import Deployer, DeploymentPlan, Scored, ScoringSql, Watch, query, score_table, served_version
-from serving_client.deployment import CHECK
-from serving_client.example import input_example
+from monitoring_unpacker import (
+    Counts,
+    Field,
+    Metrics,
+    MonitorPlan,
+    QualityMonitor,
+    Tables,
+    Thresholds,
+    Verdict,
+    judge,
+    metric_tables,
+    process,
+    version_schema,
+)
+from serving_client import Deployer, DeploymentPlan, Scored, ScoringSql, Watch, input_example, query, score, score_table, served_version
 
 KEY = "ticket_id"
+FIRST = 2**53 + 1  # the first ticket: whole numbers that a double could not tell apart
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)  # noqa: UP017 - any Python
+MALFORMED = "malformed-on-purpose"
 PRODUCTS = ("billing", "login", "export")
 
 
@@ -67,7 +79,7 @@ def tickets(count: int, seed: int = 7) -> pd.DataFrame:
     noise = draws.random(count) < 0.1
     return pd.DataFrame(
         {
-            KEY: np.arange(1, count + 1),
+            KEY: np.arange(FIRST, FIRST + count),
             "opened_at": [START + timedelta(minutes=int(minute)) for minute in draws.integers(0, 3 * 24 * 60, count)],
             "product": product,
             "channel": draws.choice(["mail", "chat"], count),
@@ -83,10 +95,9 @@ def prepare(spark: Any, names: Names, count: int, progress: Callable[[str], None
     rows = tickets(count)
     rows.loc[count - 1, "product"] = "new product"
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS {names.schema}")
-    for table, columns in (("tickets", [KEY, "opened_at", *model.COLUMNS]), ("labels", [KEY, "opened_at", "priority"])):
-        spark.createDataFrame(rows[columns]).write.mode("overwrite").saveAsTable(names.table(table))
-    # One label comes later than the rest, as labels do.
-    spark.sql(f"DELETE FROM {names.table('labels')} WHERE {KEY} = 1").collect()
+    labels = rows[[KEY, "opened_at", "priority"]].iloc[1:]  # the first comes later, as labels do
+    for table, frame in (("tickets", rows[[KEY, "opened_at", *model.COLUMNS]]), ("labels", labels)):
+        spark.createDataFrame(frame).write.mode("overwrite").saveAsTable(names.table(table))
     progress(f"{names.table('tickets')}: {count} tickets")
     return register(names, rows.iloc[: count // 2], progress)
 
@@ -101,7 +112,7 @@ def register(names: Names, rows: pd.DataFrame, progress: Callable[[str], None]) 
             python_model=model.__file__,
             artifacts={"priorities": str(path)},
             signature=model.SIGNATURE,
-            input_example=rows[list(model.COLUMNS)].dropna().head(2),
+            input_example=rows[list(model.COLUMNS)].sort_values("product", na_position="first").head(2),
             pip_requirements=["mlflow", "pandas", "pyarrow"],
         )
     version = str(mlflow.register_model(info.model_uri, names.model).version)
@@ -138,18 +149,19 @@ def batch(spark: Any, workspace: WorkspaceClient, names: Names, version: str, pr
 
 def add_late_label(spark: Any, names: Names) -> None:
     """Learn at last what the first ticket's priority was."""
-    first = f"SELECT {KEY}, opened_at, 'low' FROM {names.table('tickets')} WHERE {KEY} = 1"
+    first = f"SELECT {KEY}, opened_at, 'low' FROM {names.table('tickets')} WHERE {KEY} = {FIRST}"
     spark.sql(f"INSERT INTO {names.table('labels')} {first}").collect()
 
 
 def ask(workspace: WorkspaceClient, names: Names) -> list[str]:
-    """Ask for one ticket by hand, with a parameter; then wrongly, which the model refuses."""
-    row = {KEY: 1, "product": "printer", "channel": "mail", "is_customer": True, "age_hours": 1.0}
-    answer = query(workspace, names.endpoint, body={"dataframe_records": [row], "params": {"default": "unheard of"}})
+    """Ask by hand: for two tickets, for one with a parameter, and wrongly, which the model refuses; return the three answers."""
+    row = {KEY: FIRST, "product": "printer", "channel": "chat", "is_customer": True, "age_hours": 1.0}
+    answers = score(workspace, names.endpoint, records=[{**row, "product": "login"}, {**row, "product": None}])
+    answers += query(workspace, names.endpoint, body={"dataframe_records": [row], "params": {"default": "unheard of"}})["predictions"]
     try:
-        query(workspace, names.endpoint, body={"dataframe_records": [{KEY: 2, "product": "login"}]})
+        query(workspace, names.endpoint, body={"dataframe_records": [{KEY: FIRST, "product": "login"}]}, client_request_id=MALFORMED)
     except BadRequest:
-        return list(answer["predictions"])
+        return answers
     raise AssertionError("a request without the model's columns was answered")
 
 
@@ -164,7 +176,7 @@ def monitor(spark: Any, workspace: WorkspaceClient, names: Names, version: str, 
         label_column="priority",
         label_type="STRING",
         event_time_column="opened_at",
-        set_aside=CHECK,
+        set_aside="deployment-check",  # the requests that verify a deployment
         schema=version_schema(names.model, version, key=key),
     )
     counts = process(spark, tables, progress=progress, schema_of_version=partial(version_schema, key=key))
@@ -186,3 +198,18 @@ def accuracy(spark: Any, profile_table: str) -> list[tuple[str, str | None, floa
     columns = f"CAST(window.start AS DATE) AS day, {name}, accuracy_score"
     rows = spark.sql(f"SELECT {columns} FROM {profile_table} WHERE {chosen} ORDER BY day, slice NULLS FIRST").collect()
     return [(str(row["day"]), row["slice"], row["accuracy_score"]) for row in rows]
+
+
+def verdict(spark: Any, names: Names, version: str, thresholds: Thresholds) -> Verdict:
+    """Return whether the newest days are worse than, or unlike, those before."""
+    profile, drift = metric_tables(names.table("tickets_processed"), names.schema)
+    metrics = Metrics(
+        profile=profile,
+        drift=drift,
+        model_id_column="model_version",
+        version=version,
+        granularity="1 day",
+        label="label",
+        columns=(*model.COLUMNS, "prediction"),
+    )
+    return judge(*metrics.read(spark), thresholds)
