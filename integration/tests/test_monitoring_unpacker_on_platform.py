@@ -67,7 +67,7 @@ def sent(*keys: int, packing: str = "dataframe_split") -> Payload:
     return pack([{"a": float(key), "k": str(key), "prediction": key + 1.0} for key in keys], packing=packing)
 
 
-def test_every_request_is_processed_or_quarantined_once(spark: Any, tables: Tables) -> None:
+def test_f08_every_request_is_processed_or_quarantined_once(spark: Any, tables: Tables) -> None:
     """All formats are read, faults quarantined, duplicates collapsed; a second run changes nothing, a third reads only what is new."""
     by_format = {f"r{number}": sent(number, packing=packing) for number, packing in enumerate(PACKINGS)}
     log(spark, tables, **by_format, failed=Payload(400, "?", "{}"), oversize=Payload(200, None, None))
@@ -95,7 +95,7 @@ def test_every_request_is_processed_or_quarantined_once(spark: Any, tables: Tabl
     assert not spark.catalog.tableExists(tables.staging)
 
 
-def test_labels_may_come_later(spark: Any, tables: Tables) -> None:
+def test_f11_labels_may_come_later(spark: Any, tables: Tables) -> None:
     """A prediction without ground truth waits for it, without new traffic."""
     log(spark, tables, r=sent(3, 77))
     assert process(spark, tables, progress=print).labelled_rows == 1
@@ -113,7 +113,7 @@ def test_repeated_label_keys_are_refused(spark: Any, tables: Tables) -> None:
         process(spark, tables, progress=print)
 
 
-def test_missing_payload_table_is_no_error(spark: Any, tables: Tables) -> None:
+def test_f16_missing_payload_table_is_no_error(spark: Any, tables: Tables) -> None:
     """Before the first request there is simply no data."""
     spark.sql(f"DROP TABLE {tables.payload}").collect()
     assert process(spark, tables, progress=print) == Counts()

@@ -163,7 +163,7 @@ def test_long_integers_keep_every_digit() -> None:
         ),
     ],
 )
-def test_every_fault_has_a_reason(payload: Payload, reason: str) -> None:
+def test_f08_every_fault_has_a_reason(payload: Payload, reason: str) -> None:
     """What cannot be unpacked says why, in words that a table can hold."""
     result = unpack(payload, SCHEMA)
     assert isinstance(result, Quarantined)

@@ -52,6 +52,13 @@ def test_single_bad_window_is_ok() -> None:
     assert found.reason == "3 checks, 1 of single windows above their limits, none that lasts"
 
 
+def test_labels_that_come_late_are_judged_when_they_come() -> None:
+    """The newest windows of a check are those that it can judge: here labels come three windows after the rows."""
+    windows = [quality(None), quality(0), quality(1, 1.4), quality(2, 1.4)]
+    found = judge(windows, [drift(number) for number in range(6)], DEFAULTS)
+    assert ([finding.check for finding in found.persistent], found.retrain) == (["error"], True)
+
+
 def test_old_alerts_do_not_count() -> None:
     """What was bad a month ago and is good now asks for nothing."""
     found = judge([quality(None), quality(0, 2.0), quality(1, 2.0), quality(2), quality(3), quality(4)], [], DEFAULTS)
@@ -138,6 +145,21 @@ def test_chance_alarms_in_at_most_one_window_of_twenty(rows: int) -> None:
         windows += count
         assert found.outcome == "ok", found.reason
     assert alarmed <= 0.05 * windows
+
+
+@pytest.mark.parametrize("reference", [None, 40, 2000], ids=["no baseline", "small baseline", "baseline"])
+@pytest.mark.parametrize("rows", [30, 100, 500, 5000])
+def test_heavy_tails_alarm_no_oftener(rows: int, reference: int | None) -> None:
+    """Few rows of a law with a long tail mostly miss it: what the other side shows of the spread counts too."""
+    alarmed = asked = 0
+    for seed in range(30):
+        draws = np.random.default_rng(seed)
+        baseline = [] if reference is None else [measured(None, draws.lognormal(0, 1.5, reference))]
+        found = judge([*baseline, *(measured(day(number), draws.lognormal(0, 1.5, rows)) for number in range(20))], [], DEFAULTS)
+        alarmed += sum(finding.alert for finding in found.findings)
+        asked += found.retrain
+    assert alarmed <= 0.05 * 30 * 20
+    assert asked <= 1
 
 
 @pytest.mark.parametrize("rows", [100, 1000])
