@@ -13,7 +13,7 @@ SCHEMA = Schema((Field("distance", "DOUBLE"), Field("hour", "BIGINT")), Field("t
 def trips(count: int) -> list[dict[str, Any]]:
     """Return trips whose distances have two decimals, as meters give them, so that some trips have equal features."""
     draws = np.random.default_rng(4)
-    distances, hours = draws.gamma(2.0, 1.5, count).round(2).tolist(), draws.integers(0, 24, count).tolist()
+    distances, hours = draws.gamma(2.0, 1.5, count).round(2).tolist(), draws.integers(7, 10, count).tolist()
     pairs = enumerate(zip(distances, hours, strict=True))
     return [{"distance": distance, "hour": hour, "trip": f"t{number}", "prediction": 1.0} for number, (distance, hour) in pairs]
 
