@@ -1,6 +1,7 @@
 """A fare change, from the monitored table to the decision to train again."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 from databricks.sdk import WorkspaceClient
 
-from monitoring_unpacker import Metrics, MonitorPlan, QualityMonitor, Thresholds, VerdictTable, metric_tables
+from monitoring_unpacker import Metrics, MonitorPlan, QualityMonitor, Requests, RequestTables, Thresholds, VerdictTable, metric_tables
 from monitoring_unpacker.verdict_tasks import judged
 
 pytestmark = pytest.mark.platform
@@ -31,8 +32,8 @@ def trips(weeks: range, *, rise: float = 0.0) -> pd.DataFrame:
 
 
 @pytest.fixture
-def judge(spark: Any, workspace: WorkspaceClient, catalog: str) -> Callable[[pd.DataFrame], Any]:
-    """Return what appends rows to the monitored table, refreshes its monitor and judges version 3 against the baseline."""
+def judge(spark: Any, workspace: WorkspaceClient, catalog: str) -> Callable[..., Any]:
+    """Return what appends rows to the monitored table and refreshes its monitor, and judges version 3 against the baseline in a run."""
     schema = f"{catalog}.taxi"
     table, base = f"{schema}.processed", f"{schema}.model_baseline"
     spark.sql(f"CREATE SCHEMA {schema}")
@@ -48,36 +49,98 @@ def judge(spark: Any, workspace: WorkspaceClient, catalog: str) -> Callable[[pd.
         label="evaluation_label",
         columns=columns,
     )
-    remembered = VerdictTable(name=f"{table}_verdicts", version="3", granularity="1 week")
     plan = MonitorPlan(
         table=table, output_schema=schema, label_column="evaluation_label", granularities=("1 week",), slices=(), baseline_table=base
     )
 
-    def append_and_judge(rows: pd.DataFrame) -> Any:
-        if len(rows):
+    def append_and_judge(rows: pd.DataFrame | None, run_id: str) -> Any:
+        if rows is not None:
             spark.createDataFrame(rows).write.mode("append").saveAsTable(table)
-        QualityMonitor(workspace=workspace, progress=print).refresh(plan)
+            QualityMonitor(workspace=workspace, progress=print).refresh(plan)
+        remembered = VerdictTable(name=f"{table}_verdicts", version="3", granularity="1 week", run_id=run_id)
         return judged(spark, metrics, remembered, Thresholds())
 
     return append_and_judge
 
 
-def test_f21_a_fare_rise_asks_once_for_a_training(spark: Any, catalog: str, judge: Callable[[pd.DataFrame], Any]) -> None:
-    """Four quiet weeks are ok; the second week of fares up by a tenth asks for a training; the same windows do not ask again."""
-    found, retrain = judge(trips(range(4)))
+def test_f21_a_fare_rise_asks_once_for_a_training(spark: Any, catalog: str, judge: Callable[..., Any]) -> None:
+    """Four quiet weeks are ok; the second week of fares up by a tenth asks for a training; a later run over the same windows does not."""
+    found, retrain = judge(trips(range(4)), "run 1")
     assert (found.outcome, retrain) == ("ok", False), found.reason
 
-    found, retrain = judge(trips(range(4, 6), rise=0.1))
+    found, retrain = judge(trips(range(4, 6), rise=0.1), "run 2")
     assert (found.outcome, retrain) == ("alert", True), found.reason
     assert found.reason.startswith("2026-02-09 00:00: mean absolute error ")
 
     table = f"{catalog}.taxi.processed_verdicts"
-    asked = spark.sql(f"SELECT model_version, granularity, alert, reason FROM {table} WHERE check = 'retrain'").collect()  # noqa: S608 - ours
-    assert [(row["model_version"], row["granularity"], row["alert"]) for row in asked] == [("3", "1 week", True)]
+    asked = spark.sql(f"SELECT * FROM {table} WHERE check = 'retrain'").collect()  # noqa: S608 - ours
+    assert [(row["model_version"], row["granularity"], row["alert"], row["run_id"]) for row in asked] == [("3", "1 week", True, "run 2")]
     assert asked[0]["reason"] == found.reason
+    verdicts = spark.sql(f"SELECT * FROM {table} WHERE check = 'verdict' ORDER BY window_start").collect()  # noqa: S608 - ours
+    assert [row["alert"] for row in verdicts] == [False, True]
     checks = spark.sql(f"SELECT check, COUNT(*) AS n FROM {table} GROUP BY check").collect()  # noqa: S608 - ours
-    assert {row["check"]: row["n"] for row in checks} == {"error": 6, "drift": 12, "nulls": 12, "retrain": 1}
+    assert {row["check"]: row["n"] for row in checks} == {"error": 6, "drift": 12, "nulls": 12, "verdict": 2, "retrain": 1}
+    before = spark.table(table).toPandas()
 
-    found, retrain = judge(trips(range(0)))
-    assert (found.outcome, retrain) == ("alert", False)
-    assert spark.table(table).count() == 31
+    again, retrain = judge(None, "run 2")
+    assert (again, retrain) == (found, True), "the same run, tried again, gives the same answer"
+    assert judge(None, "run 3") == (found, False)
+    pd.testing.assert_frame_equal(spark.table(table).toPandas(), before)
+
+
+@pytest.fixture
+def clock_of_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A client whose wall clock has two o'clock twice on 25 October 2026."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("clock_of_berlin")
+def test_hours_that_a_clock_has_twice_stay_apart(spark: Any, catalog: str) -> None:
+    """Windows are moments, whatever the client's clock shows; without a drift table there is no drift."""
+    spark.sql(f"CREATE SCHEMA {catalog}.taxi")
+    hours = [datetime(2026, 10, 25, hour, tzinfo=UTC) for hour in (0, 1)]
+    rows = ", ".join(
+        f"(named_struct('start', TIMESTAMP'{hour:%Y-%m-%dT%H:%M:%SZ}'), '{column}', {100 + hour.hour}, {nulls}, {error})"
+        for hour in hours
+        for column, nulls, error in ((":table", "NULL", 1.5), ("label", 0, "NULL"), ("evaluation_label", 20, "NULL"))
+    )
+    columns = "window, column_name, count, num_nulls, mean_average_error"
+    constants = "'INPUT' AS log_type, '1 hour' AS granularity, CAST(NULL AS STRING) AS slice_key, '3' AS model_version"
+    others = "0D AS percent_null, 1 AS distinct_count"
+    profile = f"{catalog}.taxi.p_profile_metrics"
+    spark.sql(f"CREATE TABLE {profile} AS SELECT *, {constants}, {others} FROM VALUES {rows} AS t({columns})").collect()  # noqa: S608 - ours
+    metrics = Metrics(
+        profile=profile,
+        drift=f"{catalog}.taxi.p_drift_metrics",
+        model_id_column="model_version",
+        version="3",
+        granularity="1 hour",
+        label="evaluation_label",
+        columns=(),
+    )
+
+    quality, drift = metrics.read(spark)
+
+    assert drift == []
+    assert sorted((one.start, one.rows, one.total, one.labelled) for one in quality) == [(hours[0], 80, 100, 100), (hours[1], 81, 101, 101)]
+
+
+def test_requests_are_counted_by_day(spark: Any, catalog: str) -> None:
+    """A request of many rows is one; days of two months ago are over; without the tables there is nothing."""
+    tables = RequestTables(processed=f"{catalog}.taxi.processed", quarantine=f"{catalog}.taxi.quarantine")
+    spark.sql(f"CREATE SCHEMA {catalog}.taxi")
+    assert tables.read(spark) == []
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    noon, old = today - timedelta(hours=12), today - timedelta(days=60)
+    for table, rows in (
+        (tables.processed, [("a", noon), ("a", noon), ("b", noon), ("c", old)]),
+        (tables.quarantine, [("d", noon), ("e", old)]),
+    ):
+        frame = pd.DataFrame(rows, columns=["databricks_request_id", "request_time"])
+        spark.createDataFrame(frame).write.saveAsTable(table)
+
+    assert tables.read(spark) == [Requests(today - timedelta(days=1), 3, 1)]

@@ -8,7 +8,7 @@ import pytest
 
 from monitoring_unpacker.errors import MonitoringError
 from monitoring_unpacker.thresholds import Thresholds, read_thresholds
-from monitoring_unpacker.verdict import Drift, Quality, Verdict, asked_before, judge
+from monitoring_unpacker.verdict import Drift, Quality, Requests, Verdict, asked_before, judge
 
 DEFAULTS = Thresholds()
 FIRST = datetime(2026, 1, 5, tzinfo=UTC)
@@ -31,8 +31,9 @@ def measured(start: datetime | None, errors: np.ndarray) -> Quality:
 
 
 def kolmogorov(one: np.ndarray, other: np.ndarray) -> float:
-    points = np.concatenate((one, other))
-    shares = [np.searchsorted(np.sort(sample), points, side="right") / len(sample) for sample in (one, other)]
+    samples = [np.sort(one), np.sort(other)]
+    points = np.concatenate(samples)
+    shares = [np.searchsorted(sample, points, side="right") / len(sample) for sample in samples]
     return float(np.abs(shares[0] - shares[1]).max())
 
 
@@ -111,6 +112,38 @@ def test_accuracy_of_a_classification_that_falls_is_an_alert() -> None:
     found = judge([Quality(None, 500, accuracy=0.9), *[Quality(day(number), 500, accuracy=0.8) for number in (0, 1)]], [], DEFAULTS)
     assert (found.outcome, found.retrain) == ("alert", True)
     assert found.reason.startswith("2026-01-06 00:00: accuracy 0.800 (against 0.900, limit 0.856)")
+
+
+def test_absolute_limit_holds_whatever_the_reference_says() -> None:
+    """A team that can bear two dollars says so: a bad baseline excuses nothing, and none is needed."""
+    bound = replace(DEFAULTS, error_limit=2.0)
+    found = judge([quality(None, 2.1), quality(0, 2.1), quality(1, 2.1)], [], bound)
+    assert (found.outcome, found.retrain) == ("alert", True)
+    assert found.reason == "2026-01-06 00:00: mean absolute error 2.1 (+0% against 2.1, limit 2) over 1000 labelled rows"
+    alone = judge([quality(0, 2.1), quality(1, 2.1)], [], bound)
+    assert alone.reason == "2026-01-06 00:00: mean absolute error 2.1 (+0% against 2.1, limit 2) over 1000 labelled rows"
+    assert judge([quality(0, 1.9)], [], bound).outcome == "ok"
+
+
+def test_labels_that_stay_away_alert_where_they_are_expected() -> None:
+    """Labels may come late, so by default nobody waits for them; and no training can mend it."""
+    windows = [Quality(day(number), 0, total=1000, labelled=100) for number in (0, 1)]
+    assert judge(windows, [], DEFAULTS).outcome == "no_data"
+    found = judge(windows, [], replace(DEFAULTS, unlabelled=0.5))
+    assert (found.outcome, found.retrain) == ("alert", False)
+    assert found.reason == "2026-01-06 00:00: 90.0% of 1000 rows have no label (limit 50.0%)"
+
+
+def test_requests_that_cannot_be_read_alert_and_start_no_training() -> None:
+    """Figures over the rest would look fine; also when there is no rest at all."""
+    found = judge([], [], DEFAULTS, requests=[Requests(day(0), 100, 6), Requests(day(1), 100, 100), Requests(day(2), 29, 29)])
+    assert (found.outcome, found.retrain) == ("alert", False)
+    assert found.reason == "2026-01-06 00:00: 100.0% of 100 requests are in quarantine (limit 5.0%)"
+
+
+def test_requests_alone_say_nothing_about_the_model() -> None:
+    """All were read, and no window can be judged: that is no data, not ok."""
+    assert judge([], [], DEFAULTS, requests=[Requests(day(0), 100, 0)]).outcome == "no_data"
 
 
 def test_same_windows_ask_only_once() -> None:
@@ -194,6 +227,10 @@ def test_shock_of_demand_is_found_as_drift() -> None:
         pytest.param('{"drift": "0.1"}', "drift is '0.1'; expected a number", id="text"),
         pytest.param('{"drift": -1}', "drift is -1; expected a number from 0 on", id="negative"),
         pytest.param('{"alerts": 4}', "alerts 4, windows 3, rows 30; expected 1 <= alerts <= windows", id="more alerts than windows"),
+        pytest.param('{"quarantine": 1.1}', "quarantine is 1.1; expected a share from 0 to 1", id="more than all"),
+        pytest.param('{"error_limit": 0}', "error_limit is 0; expected a number above 0, or null", id="no error at all"),
+        pytest.param('{"drift": null}', "drift is None; expected a number", id="null"),
+        pytest.param('{"drift": NaN}', "drift is nan; expected a number from 0 on", id="NaN"),
         pytest.param('{"false_alarms": 0}', "expected a share between 0 and 1", id="no false alarm at all"),
     ],
 )
@@ -205,4 +242,5 @@ def test_bad_thresholds_are_refused_by_name(text: str, message: str) -> None:
 
 def test_thresholds_left_out_are_the_defaults() -> None:
     """Only what is given changes."""
-    assert read_thresholds('{"error_rise": 0.2}') == replace(DEFAULTS, error_rise=0.2)
+    assert read_thresholds('{"error_rise": 0.2, "error_limit": null}') == replace(DEFAULTS, error_rise=0.2)
+    assert read_thresholds('{"error_limit": 3}').error_limit == 3

@@ -10,8 +10,8 @@ from monitoring_unpacker.signature import schema_of
 from monitoring_unpacker.tables import Tables
 from monitoring_unpacker.thresholds import Thresholds, read_thresholds
 from monitoring_unpacker.unpacking import Payload, Quarantined, unpack
-from monitoring_unpacker.verdict import Drift, Finding, Quality, Verdict, judge
-from monitoring_unpacker.verdict_tables import Metrics, VerdictTable, metric_tables
+from monitoring_unpacker.verdict import Drift, Finding, Quality, Requests, Verdict, judge
+from monitoring_unpacker.verdict_tables import Metrics, RequestTables, VerdictTable, metric_tables
 
 __all__ = [
     "PACKINGS",
@@ -26,6 +26,8 @@ __all__ = [
     "Quality",
     "QualityMonitor",
     "Quarantined",
+    "RequestTables",
+    "Requests",
     "Schema",
     "Tables",
     "Thresholds",

@@ -1,6 +1,7 @@
 """From when on a figure of a monitor is worth an alert."""
 
 import json
+import math
 from dataclasses import dataclass, fields
 
 from monitoring_unpacker.errors import MonitoringError
@@ -16,6 +17,9 @@ class Thresholds:
         drift: distance of a column's distribution from the reference's: Kolmogorov-Smirnov statistic of numbers, total variation
             distance of categories, from 0 to 1.
         null_rise: rise of a column's share of NULLs against the reference, in points from 0 to 1.
+        error_limit: mean absolute error that no window may exceed, whatever the reference's is; None for none.
+        quarantine: share of a day's requests that may be in quarantine, from 0 to 1.
+        unlabelled: share of a window's rows that may be without a label, from 0 to 1; 1 where labels may come late.
         false_alarms: how often chance alone may raise one check of one window; shared among the columns of a window.
         rows: fewest rows of a window, and of what it is compared with, for a check.
         windows: how many of the newest windows count.
@@ -26,6 +30,9 @@ class Thresholds:
     accuracy_drop: float = 0.03
     drift: float = 0.1
     null_rise: float = 0.05
+    error_limit: float | None = None
+    quarantine: float = 0.05
+    unlabelled: float = 1.0
     false_alarms: float = 0.01
     rows: int = 30
     windows: int = 3
@@ -33,8 +40,13 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for name in ("error_rise", "accuracy_drop", "drift", "null_rise"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise MonitoringError(f"thresholds: {name} is {getattr(self, name)}; expected a number from 0 on")
+        for name in ("quarantine", "unlabelled"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise MonitoringError(f"thresholds: {name} is {getattr(self, name)}; expected a share from 0 to 1")
+        if self.error_limit is not None and not 0 < self.error_limit < math.inf:
+            raise MonitoringError(f"thresholds: error_limit is {self.error_limit}; expected a number above 0, or null")
         if not 0 < self.false_alarms < 1:
             raise MonitoringError(f"thresholds: false_alarms is {self.false_alarms}; expected a share between 0 and 1")
         if not 1 <= self.alerts <= self.windows or self.rows < 2:
@@ -54,15 +66,20 @@ def read_thresholds(text: str) -> Thresholds:
         raise MonitoringError(f"thresholds: is not JSON ({error}); expected an object such as {_example()}") from error
     if not isinstance(given, dict):
         raise MonitoringError(f"thresholds: is {text}; expected an object such as {_example()}")
-    known = {field.name: field.type for field in fields(Thresholds)}
+    defaults = {field.name: field.default for field in fields(Thresholds)}
     for name, value in given.items():
-        if name not in known:
-            raise MonitoringError(f"thresholds: unknown key '{name}'; known: {', '.join(known)}")
-        if type(value) not in ((int,) if known[name] in (int, "int") else (int, float)):
-            raise MonitoringError(
-                f"thresholds: {name} is {value!r}; expected {'a whole number' if known[name] in (int, 'int') else 'a number'}"
-            )
+        if name not in defaults:
+            raise MonitoringError(f"thresholds: unknown key '{name}'; known: {', '.join(defaults)}")
+        _check_kind(name, value, defaults[name])
     return Thresholds(**given)
+
+
+def _check_kind(name: str, value: object, default: object) -> None:
+    whole = type(default) is int
+    if value is None and default is None:
+        return
+    if type(value) not in ((int,) if whole else (int, float)):
+        raise MonitoringError(f"thresholds: {name} is {value!r}; expected {'a whole number' if whole else 'a number'}")
 
 
 def _example() -> str:

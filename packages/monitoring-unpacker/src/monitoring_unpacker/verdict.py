@@ -9,21 +9,38 @@ from typing import Literal
 
 from monitoring_unpacker.thresholds import Thresholds
 
-Check = Literal["error", "accuracy", "drift", "nulls"]
+Check = Literal["error", "accuracy", "drift", "nulls", "unlabelled", "quarantine"]
 Outcome = Literal["ok", "alert", "no_data"]
 
+# What a new training can mend; the rest is for those who send requests and deliver data and labels.
+_OF_THE_MODEL = frozenset(("error", "accuracy", "drift"))
+_OF_THE_REQUESTS = "quarantine"
 _NEVER = datetime(1, 1, 1)  # noqa: DTZ001 - compared with nothing: only the baseline has no start
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The quality of one window, or of the baseline (`start` None), over its labelled rows; in the label's unit."""
+    """The quality of one window, or of the baseline (`start` None), over its `rows` that count for it; in the label's unit.
+
+    Of all `total` rows `labelled` have a label, also such as the model was trained on.
+    """
 
     start: datetime | None
     rows: int
     mean_absolute_error: float | None = None
     mean_squared_error: float | None = None
     accuracy: float | None = None
+    total: int = 0
+    labelled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The requests of one day: all that are in use, and those of them in quarantine."""
+
+    start: datetime
+    logged: int
+    quarantined: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +93,8 @@ class Verdict:
 
     @property
     def retrain(self) -> bool:
-        """Whether a new training is worth its price: NULLs alone are for those who deliver the data."""
-        return any(finding.check != "nulls" for finding in self.persistent)
+        """Whether a new training is worth its price: it mends no data, labels or requests that stay away."""
+        return any(finding.check in _OF_THE_MODEL for finding in self.persistent)
 
     @property
     def reason(self) -> str:
@@ -90,13 +107,20 @@ class Verdict:
         return "; ".join(finding.reason for finding in self.persistent)
 
 
-def judge(quality: Iterable[Quality], drift: Iterable[Drift], thresholds: Thresholds) -> Verdict:
-    """Return the verdict over one model's windows of one granularity."""
-    usable = [one for one in quality if one.rows >= thresholds.rows]
-    findings = tuple(sorted((*_quality(usable, thresholds), *_drift(list(drift), thresholds)), key=_order))
+def judge(quality: Iterable[Quality], drift: Iterable[Drift], thresholds: Thresholds, *, requests: Iterable[Requests] = ()) -> Verdict:
+    """Return the verdict over one model's windows of one granularity, and the days of its endpoint's requests."""
+    windows = list(quality)
+    usable = [one for one in windows if one.rows >= thresholds.rows]
+    found = (
+        *_quality(usable, thresholds),
+        *_drift(list(drift), thresholds),
+        *_unlabelled(windows, thresholds),
+        *_quarantine(requests, thresholds),
+    )
+    findings = tuple(sorted(found, key=_order))
     persistent = tuple(_persistent(findings, thresholds))
-    outcome: Outcome = "no_data" if not findings else "alert" if persistent else "ok"
-    return Verdict(outcome, findings, persistent)
+    known = any(finding.check != _OF_THE_REQUESTS for finding in findings)
+    return Verdict("alert" if persistent else "ok" if known else "no_data", findings, persistent)
 
 
 def _order(finding: Finding) -> tuple[datetime, str, str]:
@@ -110,8 +134,9 @@ def _quality(usable: Sequence[Quality], thresholds: Thresholds) -> Iterator[Find
         # Without a baseline the window is compared with all windows before it, taken together.
         reference = baseline or _together(windows[:number])
         if reference is not None:
-            yield from _error(window, reference, thresholds)
             yield from _accuracy(window, reference, thresholds)
+        if reference is not None or thresholds.error_limit is not None:
+            yield from _error(window, reference or window, thresholds)
 
 
 def _together(windows: Sequence[Quality]) -> Quality | None:
@@ -135,17 +160,25 @@ def _error(window: Quality, reference: Quality, thresholds: Thresholds) -> Itera
     if window.start is None or window.mean_absolute_error is None or reference.mean_absolute_error is None:
         return
     value, base = window.mean_absolute_error, reference.mean_absolute_error
-    spread = math.hypot(*(_standard_error(one) for one in (window, reference)))
+    spread = _standard_error(window, reference)
     limit = base + max(thresholds.error_rise * base, _normal(thresholds.false_alarms) * spread)
+    limit = min(limit, math.inf if thresholds.error_limit is None else thresholds.error_limit)
     rise = f"{value / base - 1:+.0%} against {base:.4g}" if base else f"against {base:.4g}"
     reason = f"{window.start:%Y-%m-%d %H:%M}: mean absolute error {value:.4g} ({rise}, limit {limit:.4g}) over {window.rows} labelled rows"
     yield Finding(window.start, "error", "", value, base, limit, window.rows, value > limit, reason)
 
 
-def _standard_error(quality: Quality) -> float:
-    """Return the standard error of a mean absolute error, from the two moments that a monitor keeps."""
-    error, squared = quality.mean_absolute_error or 0.0, quality.mean_squared_error or 0.0
-    return math.sqrt(max(squared - error**2, 0.0) / quality.rows)
+def _standard_error(*sides: Quality) -> float:
+    """Return the standard error of the difference of mean absolute errors, from the two moments that a monitor keeps.
+
+    It is the larger of two: each side by its own spread, and both by their common one. Few rows of a law with a long tail mostly
+    miss the tail; the other side has it.
+    """
+    spreads = [max((side.mean_squared_error or 0.0) - (side.mean_absolute_error or 0.0) ** 2, 0.0) for side in sides]
+    rows = [side.rows for side in sides]
+    common = sum(count * spread for count, spread in zip(rows, spreads, strict=True)) / sum(rows)
+    apart = sum(spread / count for count, spread in zip(rows, spreads, strict=True))
+    return math.sqrt(max(apart, sum(common / count for count in rows)))
 
 
 def _accuracy(window: Quality, reference: Quality, thresholds: Thresholds) -> Iterator[Finding]:
@@ -156,6 +189,22 @@ def _accuracy(window: Quality, reference: Quality, thresholds: Thresholds) -> It
     limit = base - max(thresholds.accuracy_drop, _normal(thresholds.false_alarms) * spread)
     reason = f"{window.start:%Y-%m-%d %H:%M}: accuracy {value:.3f} (against {base:.3f}, limit {limit:.3f}) over {window.rows} labelled rows"
     yield Finding(window.start, "accuracy", "", value, base, limit, window.rows, value < limit, reason)
+
+
+def _unlabelled(windows: Sequence[Quality], thresholds: Thresholds) -> Iterator[Finding]:
+    for one in windows:
+        if one.start is not None and one.total >= thresholds.rows and thresholds.unlabelled < 1:
+            share, limit = 1 - one.labelled / one.total, thresholds.unlabelled
+            words = f"{one.start:%Y-%m-%d %H:%M}: {share:.1%} of {one.total} rows have no label (limit {limit:.1%})"
+            yield Finding(one.start, "unlabelled", "", share, 0.0, limit, one.total, share > limit, words)
+
+
+def _quarantine(requests: Iterable[Requests], thresholds: Thresholds) -> Iterator[Finding]:
+    for one in requests:
+        if one.logged >= thresholds.rows:
+            share, limit = one.quarantined / one.logged, thresholds.quarantine
+            words = f"{one.start:%Y-%m-%d %H:%M}: {share:.1%} of {one.logged} requests are in quarantine (limit {limit:.1%})"
+            yield Finding(one.start, "quarantine", "", share, 0.0, limit, one.logged, share > limit, words)
 
 
 def _drift(drift: Sequence[Drift], thresholds: Thresholds) -> Iterator[Finding]:
@@ -190,13 +239,14 @@ def _chance(one: Drift, share: float) -> float:
 
 
 def _persistent(findings: Sequence[Finding], thresholds: Thresholds) -> Iterator[Finding]:
-    """Yield the newest alert of each check that alerted in enough of the newest windows."""
-    newest = set(sorted({finding.start for finding in findings})[-thresholds.windows :])
-    grouped: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        if finding.start in newest and finding.alert:
-            grouped.setdefault((finding.check, finding.column), []).append(finding)
-    yield from (alerts[-1] for alerts in grouped.values() if len(alerts) >= thresholds.alerts)
+    """Yield the newest alert of each check that alerted in enough of the newest windows that it could judge: labels may come late."""
+    for check in sorted({finding.check for finding in findings}):
+        mine = [finding for finding in findings if finding.check == check]
+        newest = set(sorted({finding.start for finding in mine})[-thresholds.windows :])
+        for column in sorted({finding.column for finding in mine}):
+            alerts = [finding for finding in mine if finding.column == column and finding.alert and finding.start in newest]
+            if len(alerts) >= thresholds.alerts:
+                yield alerts[-1]
 
 
 def _normal(share: float) -> float:

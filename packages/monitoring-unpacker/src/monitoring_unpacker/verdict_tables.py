@@ -3,12 +3,12 @@
 # ruff: noqa: S608 - table and column names cannot be parameters; every part is quoted by `quoted`, `quoted_part` and `literal`
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from monitoring_unpacker.errors import MonitoringError
 from monitoring_unpacker.tables import literal, quoted, quoted_part
-from monitoring_unpacker.verdict import Drift, Finding, Quality, Verdict
+from monitoring_unpacker.verdict import Drift, Finding, Quality, Requests, Verdict
 
 _COLUMNS = {
     "model_version": "STRING",
@@ -22,9 +22,12 @@ _COLUMNS = {
     "rows": "BIGINT",
     "alert": "BOOLEAN",
     "reason": "STRING",
+    "run_id": "STRING",
 }
 _KEY = ("model_version", "granularity", "window_start", "check", "column_name")
-RETRAIN = "retrain"
+RETRAIN, OUTCOME = "retrain", "verdict"
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - any Python
+_DAYS = 30
 _VIEW = "monitoring_unpacker_findings"
 
 
@@ -32,7 +35,8 @@ _VIEW = "monitoring_unpacker_findings"
 class Metrics:
     """One model version's rows of a monitor's metric tables, of one granularity and no slice.
 
-    `columns` are those whose drift counts: a calendar's parts differ from window to window in any case.
+    `columns` are those whose drift counts: a calendar's parts differ from window to window in any case. `label` is the monitor's
+    label column, `truth` the one that says which rows have a label at all.
     """
 
     profile: str
@@ -42,31 +46,50 @@ class Metrics:
     granularity: str
     label: str
     columns: Sequence[str]
+    truth: str = "label"
 
     def read(self, spark: Any) -> tuple[list[Quality], list[Drift]]:
         """Return the quality of each window and of the baseline, and the drift of each window's columns."""
-        profile = [row.asDict(recursive=True) for row in spark.sql(self._profile(spark)).collect()]
-        counts = {(_start(row), row["column_name"]): row for row in profile}
-        whole = [row for row in profile if row["column_name"] == ":table"]
-        labelled = [(row, counts.get((_start(row), self.label))) for row in whole]
-        quality = [_quality(row, int(label["count"])) for row, label in labelled if label]
-        drift = [row.asDict(recursive=True) for row in spark.sql(self._drift()).collect()]
+        profile = [row.asDict() for row in spark.sql(self._profile(spark)).collect()]
+        counts = {(_moment(row["start"]), row["column_name"]): row for row in profile}
+        quality = [
+            self._quality(row, start, counts)
+            for (start, column), row in counts.items()
+            if column == ":table" and (start, self.label) in counts
+        ]
+        # The platform makes the drift table only when there is something to compare with: a baseline, or a window before.
+        known = spark.catalog.tableExists(self.drift)
+        drift = [row.asDict() for row in spark.sql(self._drift()).collect()] if known else []
         against_baseline = any(row["drift_type"] == "BASELINE" for row in drift)
         chosen = [row for row in drift if (row["drift_type"] == "BASELINE") == against_baseline]
         return quality, [_drift(row, counts) for row in chosen]
 
+    def _quality(self, row: Mapping[str, Any], start: datetime | None, counts: "_Counts") -> Quality:
+        return Quality(
+            start,
+            _values(row, counts[start, self.label]),
+            row.get("mean_average_error"),
+            row.get("mean_squared_error"),
+            row.get("accuracy_score"),
+            total=int(row["count"]),
+            labelled=_values(row, counts[start, self.truth]) if (start, self.truth) in counts else 0,
+        )
+
     def _profile(self, spark: Any) -> str:
         names = {field.name for field in spark.table(quoted(self.profile)).schema.fields}
         quality = [name for name in ("mean_average_error", "mean_squared_error", "accuracy_score") if name in names]
-        columns = ", ".join(("window", "column_name", "count", "percent_null", "distinct_count", *quality))
-        wanted = ", ".join(literal(name) for name in (":table", self.label, *self.columns))
+        columns = ", ".join(
+            ("unix_micros(window.start) AS start", "column_name", "count", "num_nulls", "percent_null", "distinct_count", *quality)
+        )
+        wanted = ", ".join(literal(name) for name in {":table": 0, self.label: 0, self.truth: 0, **dict.fromkeys(self.columns)})
         return (
             f"SELECT {columns} FROM {quoted(self.profile)} WHERE {self._mine()} AND column_name IN ({wanted}) "
             f"AND (log_type = 'BASELINE' OR granularity = {literal(self.granularity)})"
         )
 
     def _drift(self) -> str:
-        columns = "window, window_cmp, drift_type, column_name, count_delta, percent_null_delta, ks_test.statistic AS ks, tv_distance AS tv"
+        starts = "unix_micros(window.start) AS start, unix_micros(window_cmp.start) AS start_cmp"
+        columns = f"{starts}, drift_type, column_name, count_delta, percent_null_delta, ks_test.statistic AS ks, tv_distance AS tv"
         wanted = ", ".join(literal(name) for name in self.columns)
         return (
             f"SELECT {columns} FROM {quoted(self.drift)} WHERE {self._mine()} AND column_name IN ({wanted or 'NULL'}) "
@@ -77,24 +100,29 @@ class Metrics:
         return f"slice_key IS NULL AND {quoted_part(self.model_id_column)} = {literal(self.version)}"
 
 
-def _start(row: Mapping[str, Any]) -> datetime | None:
-    return row["window"]["start"] if row["window"] else None
+_Counts = Mapping[tuple[datetime | None, str], Mapping[str, Any]]
 
 
-def _quality(row: Mapping[str, Any], labelled: int) -> Quality:
-    return Quality(_start(row), labelled, row.get("mean_average_error"), row.get("mean_squared_error"), row.get("accuracy_score"))
+def _moment(micros: int | None) -> datetime | None:
+    """Return the moment in UTC: a client hands over timestamps as its own wall clock shows them, which has some hours twice."""
+    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
 
 
-def _drift(row: Mapping[str, Any], counts: Mapping[tuple[datetime | None, str], Mapping[str, Any]]) -> Drift:
-    start, column = row["window"]["start"], row["column_name"]
+def _values(table: Mapping[str, Any], column: Mapping[str, Any]) -> int:
+    """Return how many rows have a value: whether a column's own `count` is of all rows or of those is not documented."""
+    return int(table["count"]) - int(column["num_nulls"])
+
+
+def _drift(row: Mapping[str, Any], counts: _Counts) -> Drift:
+    start, column = _EPOCH + timedelta(microseconds=row["start"]), row["column_name"]
     profile, total = counts[start, column], counts[start, ":table"]
     categorical = row["ks"] is None and row["tv"] is not None
-    before = counts.get((row["window_cmp"]["start"] if row["window_cmp"] else None, column), {})
+    before = counts.get((_moment(row["start_cmp"]), column), {})
     return Drift(
         start=start,
         column=column,
         total=int(total["count"]),
-        rows=int(profile["count"]),
+        rows=_values(total, profile),
         reference_rows=int(profile["count"]) - int(row["count_delta"]),
         distance=row["tv"] if categorical else row["ks"],
         categories=max(int(profile["distinct_count"]), int(before.get("distinct_count") or 0)) if categorical else None,
@@ -104,12 +132,37 @@ def _drift(row: Mapping[str, Any], counts: Mapping[tuple[datetime | None, str], 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTables:
+    """Where an endpoint's requests end: unpacked, or in quarantine."""
+
+    processed: str
+    quarantine: str
+
+    def read(self, spark: Any) -> list[Requests]:
+        """Return the requests of each of the last days (UTC); none when nothing was unpacked yet."""
+        if not all(spark.catalog.tableExists(table) for table in (self.processed, self.quarantine)):
+            return []
+        last = f"request_time >= current_timestamp() - INTERVAL {_DAYS} DAYS"
+        day = "unix_micros(request_time) DIV 86400000000 AS day"
+        read = (
+            f"SELECT {day}, COUNT(DISTINCT databricks_request_id) AS logged, 0 AS bad FROM {quoted(self.processed)} WHERE {last} GROUP BY 1"
+        )
+        bad = f"SELECT {day}, COUNT(*) AS logged, COUNT(*) AS bad FROM {quoted(self.quarantine)} WHERE {last} GROUP BY 1"
+        days = spark.sql(f"SELECT day, SUM(logged) AS logged, SUM(bad) AS bad FROM ({read} UNION ALL {bad}) GROUP BY day").collect()
+        return [Requests(_EPOCH + timedelta(days=row["day"]), int(row["logged"]), int(row["bad"])) for row in days]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictTable:
-    """Every finding, once for each window and check, and the windows for which a training was asked."""
+    """Every finding, once for each window and check, the verdict on the newest, and the windows for which a training was asked.
+
+    `run_id` is the job's run: a task that is tried again in it gives the same answer.
+    """
 
     name: str
     version: str
     granularity: str
+    run_id: str | None = None
 
     def create(self, spark: Any) -> None:
         """Make the table when there is none."""
@@ -118,18 +171,24 @@ class VerdictTable:
         spark.sql(f"CREATE TABLE IF NOT EXISTS {quoted(self.name)} ({columns}) {feed}").collect()
 
     def requests(self, spark: Any) -> dict[str, datetime]:
-        """Return the newest window for which a training was asked, by model version."""
-        asked = f"SELECT model_version, MAX(window_start) AS newest FROM {quoted(self.name)} WHERE `check` = {literal(RETRAIN)}"
-        return {row["model_version"]: row["newest"] for row in spark.sql(f"{asked} GROUP BY model_version").collect()}
+        """Return the newest window for which a training was asked by another run, by model version."""
+        asked = (
+            f"SELECT model_version, unix_micros(MAX(window_start)) AS newest FROM {quoted(self.name)} WHERE `check` = {literal(RETRAIN)}"
+        )
+        others = "" if self.run_id is None else f" AND NOT run_id <=> {literal(self.run_id)}"
+        rows = spark.sql(f"{asked}{others} GROUP BY model_version").collect()
+        return {row["model_version"]: _EPOCH + timedelta(microseconds=row["newest"]) for row in rows}
 
     def remember(self, spark: Any, verdict: Verdict, *, retrain: bool) -> None:
-        """Write the findings, and that a training is asked for; what the table already has in the same words is not written again."""
+        """Write the findings and what they come to; what the table already has in the same words is not written again."""
+        if not verdict.findings:
+            return
         rows = [self._row(finding) for finding in verdict.findings]
+        summary = {"column_name": "", "reason": verdict.reason}
+        rows.append({**rows[-1], **summary, "check": OUTCOME, "alert": verdict.outcome == "alert"})
         if retrain:
             newest = max(verdict.persistent, key=lambda finding: finding.start)
-            rows.append({**self._row(newest), "check": RETRAIN, "column_name": "", "reason": verdict.reason})
-        if not rows:
-            return
+            rows.append({**self._row(newest), **summary, "check": RETRAIN, "run_id": self.run_id})
         schema = ", ".join(f"{quoted_part(name)} {kind}" for name, kind in _COLUMNS.items())
         spark.createDataFrame([tuple(row[name] for name in _COLUMNS) for row in rows], schema).createOrReplaceTempView(_VIEW)
         spark.sql(self._merge()).collect()
@@ -148,9 +207,8 @@ class VerdictTable:
         )
 
     def _row(self, finding: Finding) -> dict[str, object]:
-        start = finding.start if finding.start.tzinfo else finding.start.astimezone(timezone.utc)  # noqa: UP017 - any Python
-        values = (start, finding.check, finding.column, finding.value, finding.reference, finding.limit, finding.rows)
-        return dict(zip(_COLUMNS, (self.version, self.granularity, *values, finding.alert, finding.reason), strict=True))
+        values = (finding.start, finding.check, finding.column, finding.value, finding.reference, finding.limit, finding.rows)
+        return dict(zip(_COLUMNS, (self.version, self.granularity, *values, finding.alert, finding.reason, None), strict=True))
 
 
 def metric_tables(processed: str, output_schema: str) -> tuple[str, str]:

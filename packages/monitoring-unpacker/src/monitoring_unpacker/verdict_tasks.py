@@ -9,7 +9,7 @@ from monitoring_unpacker.models import served_version
 from monitoring_unpacker.tasks import report
 from monitoring_unpacker.thresholds import Thresholds, read_thresholds
 from monitoring_unpacker.verdict import Verdict, asked_before, judge
-from monitoring_unpacker.verdict_tables import Metrics, VerdictTable, metric_tables
+from monitoring_unpacker.verdict_tables import Metrics, RequestTables, VerdictTable, metric_tables
 
 
 def verdict(arguments: Sequence[str] | None = None) -> None:
@@ -21,7 +21,9 @@ def verdict(arguments: Sequence[str] | None = None) -> None:
 
     spark = SparkSession.builder.getOrCreate()
     profile, drift = metric_tables(options.processed_table, options.output_schema)
-    if not spark.catalog.tableExists(profile):
+    requests = RequestTables(processed=options.processed_table, quarantine=options.quarantine_table) if options.quarantine_table else None
+    monitored = spark.catalog.tableExists(profile)
+    if not monitored and (requests is None or not requests.read(spark)):
         report(f"{profile}: no data yet, the monitor has not been refreshed")
         _publish(Verdict("no_data", (), ()), retrain=False)
         return
@@ -35,22 +37,23 @@ def verdict(arguments: Sequence[str] | None = None) -> None:
         label=options.label_column,
         columns=tuple(options.drift_column or ()),
     )
-    table = VerdictTable(
-        name=options.verdict_table or f"{options.processed_table}_verdicts", version=version, granularity=options.granularity
-    )
-    found, retrain = judged(spark, metrics, table, options.thresholds)
+    name = options.verdict_table or f"{options.processed_table}_verdicts"
+    table = VerdictTable(name=name, version=version, granularity=options.granularity, run_id=options.run_id)
+    found, retrain = judged(spark, metrics if monitored else None, table, options.thresholds, requests=requests)
     for finding in found.persistent:
         report(finding.reason)
     report(f"version {version}: {found.outcome}: {found.reason}; train again: {str(retrain).lower()}")
     _publish(found, retrain=retrain)
 
 
-def judged(spark: Any, metrics: Metrics, table: VerdictTable, thresholds: Thresholds) -> tuple[Verdict, bool]:
+def judged(
+    spark: Any, metrics: Metrics | None, table: VerdictTable, thresholds: Thresholds, *, requests: RequestTables | None = None
+) -> tuple[Verdict, bool]:
     """Return the verdict, and whether to train again: only once for the same windows of the same version."""
-    quality, drift = metrics.read(spark)
-    found = judge(quality, drift, thresholds)
+    quality, drift = metrics.read(spark) if metrics else ([], [])
+    found = judge(quality, drift, thresholds, requests=requests.read(spark) if requests else ())
     table.create(spark)
-    retrain = found.retrain and not asked_before(found.persistent, table.requests(spark), metrics.version)
+    retrain = found.retrain and not asked_before(found.persistent, table.requests(spark), table.version)
     table.remember(spark, found, retrain=retrain)
     return found, retrain
 
@@ -62,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model-version", help="version to judge (default: the one with the most traffic)")
     parser.add_argument("--processed-table", required=True, help="the monitored table")
     parser.add_argument("--output-schema", required=True, help="catalog.schema of the metric tables")
+    parser.add_argument("--quarantine-table", help="table of requests that could not be unpacked; with it their share is judged too")
+    parser.add_argument("--run-id", help="the job's run: a task that is tried again in it gives the same answer")
     parser.add_argument("--verdict-table", help="table that remembers verdicts (default: the processed table's name and _verdicts)")
     parser.add_argument(
         "--granularity", default="1 day", metavar='"1 day"', help="windows to judge, one of the monitor's (default: %(default)s)"
