@@ -76,14 +76,14 @@ def test_task_types_that_bundles_may_use_are_those_that_jobs_can_run() -> None:
     assert settings.TASK_TYPES == TASK_TYPES
 
 
-def test_f18_no_two_targets_share_a_name_in_a_shared_namespace() -> None:
-    """Jobs, endpoints, experiments and folders of the three targets are all different: they may live in one workspace."""
-    bundles = [ours(target) for target in TARGETS]
+def test_f18_no_two_targets_or_catalogs_share_a_name_in_a_shared_namespace() -> None:
+    """Jobs, endpoints, experiments and folders of three targets in two catalogs are all different: they may live in one workspace."""
+    bundles = [ours(target, catalog=catalog) for target in TARGETS for catalog in ("main", "lab")]
     for shown in ("endpoint_name", "experiment"):
-        assert len({str(parameters(bundle, "ml_training_pipeline")[shown]) for bundle in bundles}) == 3
+        assert len({str(parameters(bundle, "ml_training_pipeline")[shown]) for bundle in bundles}) == 6
     names = [job.name for bundle in bundles for job in bundle.of_kind("jobs").values()]
-    assert len(set(names)) == len(names) == 9
-    assert len({bundle.paths.root for bundle in bundles}) == 3
+    assert len(set(names)) == len(names) == 18
+    assert len({bundle.paths.root for bundle in bundles}) == 6
 
 
 @pytest.mark.parametrize("target", TARGETS)
