@@ -111,7 +111,9 @@ def test_f21_windows_are_judged_against_the_baseline(first: Ran, state: Path) ->
     assert {row["drift_type"] for row in drift.select(["drift_type"]).to_pylist()} == {"CONSECUTIVE", "BASELINE"}
     assert set(drift["slice_key"].to_pylist()) == {None, "is_rush_hour"}
     assert report["verdict"]["checks"] > 0
-    assert report["verdict"]["retrain"] is False
+    assert (report["verdict"]["verdict"], report["verdict"]["retrain"]) == ("ok", False)
+    assert report["verdict"]["reason"].endswith("none that lasts")
+    assert "verdict    ok · " in first[0].stdout
 
 
 def test_page_is_one_file(first: Ran) -> None:

@@ -136,14 +136,17 @@ def monitor_report(names: Names, warehouse: Warehouse) -> MonitorReport | None:
     return MonitorReport(profile_name, drift_name, profile.num_rows, warehouse.count(drift_name), **quality)
 
 
-def verdict_report(names: Names, warehouse: Warehouse) -> VerdictReport | None:
-    """Return the counts of the verdict table, or None when nothing was judged."""
-    table = warehouse.read(names.verdicts, ["check", "alert"])
+def verdict_report(names: Names, warehouse: Warehouse, *, version: str, retrain: bool) -> VerdictReport | None:
+    """Return the newest verdict on a version of the model, or None when nothing was judged yet."""
+    table = warehouse.read(names.verdicts, ["model_version", "window_start", "check", "alert", "reason"])
     if table is None:
         return None
-    asked = pc.equal(table["check"], "retrain")
-    checks = table.filter(pc.invert(asked))
-    return VerdictReport(names.verdicts, checks.num_rows, int(pc.sum(checks["alert"]).as_py() or 0), bool(pc.any(asked).as_py()))
+    rows = table.filter(pc.field("model_version") == version).to_pylist()
+    checks = [row for row in rows if row["check"] not in ("verdict", "retrain")]
+    newest = max((row for row in rows if row["check"] == "verdict"), key=lambda row: row["window_start"], default=None)
+    verdict = "no_data" if newest is None else "alert" if newest["alert"] else "ok"
+    reason = "" if newest is None else newest["reason"]
+    return VerdictReport(names.verdicts, verdict, reason, len(checks), sum(row["alert"] for row in checks), retrain)
 
 
 def _weighted(profile: pa.Table, column: str) -> float | None:

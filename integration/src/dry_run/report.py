@@ -96,9 +96,14 @@ class MonitorReport:
 
 @dataclass(frozen=True, slots=True)
 class VerdictReport:
-    """What was judged: checks of single windows, those above their limits, and whether a training was asked for."""
+    """The verdict on the served version: `verdict` (ok, alert, no_data) and why, of how many checks of single windows.
+
+    `retrain` says whether this run's monitoring job started a training.
+    """
 
     table: str
+    verdict: str
+    reason: str
     checks: int
     alerts: int
     retrain: bool

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from dry_run.report import JobReport, Report
@@ -62,8 +63,12 @@ def _lines(report: Report) -> list[tuple[str, str]]:
         lines.append(("monitor", f"{quality} · {found.profile_rows:,} profile and {found.drift_rows:,} drift rows"))
     if report.verdict:
         judged = report.verdict
-        asked = "a training was asked for" if judged.retrain else "no training asked for"
-        lines.append(("verdict", f"{judged.checks:,} checks, {judged.alerts:,} above their limits, {asked}"))
+        colour = {"ok": "green", "alert": "red"}.get(judged.verdict, "dim")
+        asked = "a training was started" if judged.retrain else "no training asked for"
+        checks = f"{judged.checks:,} checks, {judged.alerts:,} above their limits, {asked}"
+        lines.append(("verdict", f"[{colour}]{judged.verdict}[/] · {checks}"))
+        if judged.verdict == "alert":
+            lines.append(("", escape(judged.reason)))
     if report.dashboard:
         lines.append(("page", report.dashboard))
     return lines

@@ -154,18 +154,19 @@ class Workflow:
 
     def _report(self, data: Data, jobs: list[JobReport], *, names: Names, workspace: WorkspaceClient) -> Report:
         tables = Warehouse(self._layout.warehouse)
+        endpoint = collect.endpoint_report(names, workspace)
         return Report(
             data=data,
             seconds=self._phases.total,
             phases=self._phases.seconds,
             jobs=jobs,
             model=collect.model_report(names, MlflowClient(tracking_uri="databricks", registry_uri="databricks-uc")),
-            endpoint=collect.endpoint_report(names, workspace),
+            endpoint=endpoint,
             predictions=collect.predictions_report(names, tables),
             payload=collect.payload_report(names, tables),
             processed=collect.processed_report(names, tables),
             monitor=collect.monitor_report(names, tables),
-            verdict=collect.verdict_report(names, tables),
+            verdict=collect.verdict_report(names, tables, version=endpoint.served_version if endpoint else "", retrain=_retrained(jobs)),
         )
 
     def _draw(self, told: Report) -> str:
@@ -175,6 +176,11 @@ class Workflow:
         seconds = self._phases.total
         write_page(self._harness.connection, path, source=told.data.source, started=self._started, seconds=seconds, run_ids=run_ids)
         return str(path)
+
+
+def _retrained(jobs: list[JobReport]) -> bool:
+    """Return whether the verdict's condition let the training start."""
+    return any(task.task_key == "retrain" and task.result_state != "EXCLUDED" for job in jobs for task in job.tasks)
 
 
 def _job(result: RunResult) -> JobReport:
