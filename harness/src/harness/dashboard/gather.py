@@ -39,7 +39,7 @@ def gather(workspace: WorkspaceClient, warehouse: Path, told: Told, *, run_ids: 
     tables = _Tables(warehouse)
     endpoint = _endpoint(workspace)
     entity = busiest_entity(endpoint)
-    profiling = _profiling(workspace)
+    profiling = _profiling(workspace, tables)
     processed = tables.read(profiling.monitored_table_name if profiling else None, "unpacked and labelled")
     profile = tables.read(profiling.profile_metrics_table_name if profiling else None, "profile metrics")
     drift = tables.read(profiling.drift_metrics_table_name if profiling else None, "drift metrics")
@@ -72,15 +72,18 @@ class _Tables:
         self._warehouse = warehouse
         self.seen: list[DataTable] = []
 
+    def has(self, full_name: str | None) -> bool:
+        return full_name is not None and (self._folder(full_name) / "_delta_log").is_dir()
+
     def read(self, full_name: str | None, note: str) -> pa.Table | None:
-        if full_name is None:
+        if full_name is None or not self.has(full_name):
             return None
-        folder = self._warehouse.joinpath(*full_name.split("."))
-        if not (folder / "_delta_log").is_dir():
-            return None
-        table = DeltaTable(folder).to_pyarrow_table()
+        table = DeltaTable(self._folder(full_name)).to_pyarrow_table()
         self.seen.append(DataTable(full_name, table.num_rows, note))
         return table
+
+    def _folder(self, full_name: str) -> Path:
+        return self._warehouse.joinpath(*full_name.split("."))
 
 
 def _jobs(workspace: WorkspaceClient, run_ids: Sequence[int] | None) -> tuple[Job, ...]:
@@ -151,10 +154,11 @@ def _payload(endpoint: ServingEndpointDetailed | None, tables: _Tables) -> Paylo
     return collect.payload(name, table) if table is not None else Payload(name, 0)
 
 
-def _profiling(workspace: WorkspaceClient) -> DataProfilingConfig | None:
-    """Return the newest monitor's configuration."""
+def _profiling(workspace: WorkspaceClient, tables: _Tables) -> DataProfilingConfig | None:
+    """Return the configuration of the last monitor by name whose table is still there."""
     try:
         found = [monitor.data_profiling_config for monitor in workspace.data_quality.list_monitor()]
     except NotFound:
         return None
-    return next((config for config in reversed(found) if config is not None), None)
+    there = (config for config in reversed(found) if config is not None and tables.has(config.monitored_table_name))
+    return next(there, None)
