@@ -55,6 +55,29 @@ def test_an_improvement_that_may_be_chance_is_not_better() -> None:
     assert not decision.is_better
 
 
+def test_too_few_rows_are_not_better_and_said_so() -> None:
+    """Ten times less error on 29 rows is not enough; on 30 it is."""
+    champion = noise(1, 2.0)
+    few, enough = (compare(champion[:rows] * 0.1, champion[:rows]) for rows in (29, 30))
+    assert (few.is_better, enough.is_better) == (False, True)
+    assert few.reason.endswith("is measured on 29 rows; at least 30 are needed to tell it from chance")
+
+
+def test_document_has_every_number_that_led_to_the_decision() -> None:
+    """Whoever reads `gate.json` can decide again: the seed and the effect that was asked for are in it."""
+    champion = noise(1, 2.0)
+    decided = compare(champion * 0.9, champion, minimum_effect=0.02, seed=7)
+    document = decided.document()
+    assert {name: document[name] for name in ("seed", "minimum_effect", "confidence", "resamples", "rows")} == {
+        "seed": 7,
+        "minimum_effect": 0.02,
+        "confidence": 0.95,
+        "resamples": 2000,
+        "rows": 2000,
+    }
+    assert document["needed"] == pytest.approx(0.02 * float(np.abs(champion).mean()))
+
+
 def test_other_rows_are_refused() -> None:
     """Errors on different numbers of rows cannot be paired."""
     with pytest.raises(ValueError, match="errors of both models on the same rows"):

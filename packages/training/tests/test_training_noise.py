@@ -69,6 +69,18 @@ def test_noise_is_promoted_no_more_often_than_the_confidence_says() -> None:
     assert promoted <= 0.05 * 400
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 10, 20, 30, 100])
+def test_few_rows_prove_nothing(rows: int) -> None:
+    """The same law for small evaluation sets: a bootstrap of a single row is always "certain", and would promote every second draw."""
+    promoted = 0
+    for seed in range(400):
+        draws = np.random.default_rng(1000 * seed + rows)
+        common = draws.normal(0, 1.5, rows)
+        candidate, champion = (common + draws.standard_t(3, rows) for _ in range(2))
+        promoted += compare(candidate, champion).is_better
+    assert promoted <= 0.05 * 400
+
+
 @settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.03, 0.5))
 def test_three_per_cent_less_error_is_found(seed: int, share: float) -> None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from databricks.sdk.errors import PermissionDenied, TemporarilyUnavailable
 from mlflow.exceptions import MlflowException, RestException
+from mlflow.store.entities import PagedList
 
 from taxi_fare_training.unity_registry import UnityRegistry, with_back_off
 
@@ -74,20 +75,23 @@ def test_the_last_attempt_raises_what_it_met(pauses: list[float]) -> None:
 
 
 class Versions:
-    """A client that knows these versions of a model."""
+    """A client that knows these versions of a model, and tells of two at a time."""
 
     def __init__(self, **sources: str) -> None:
-        self.sources = sources
+        self.sources = [SimpleNamespace(version=version.removeprefix("v"), source=source) for version, source in sources.items()]
 
-    def search_model_versions(self, filter_string: str) -> list[object]:
+    def search_model_versions(self, filter_string: str, *, page_token: str | None = None) -> PagedList:
         assert filter_string == "name='a.b.c'"
-        return [SimpleNamespace(version=version.removeprefix("v"), source=source) for version, source in self.sources.items()]
+        start = int(page_token or 0)
+        more = str(start + 2) if start + 2 < len(self.sources) else None
+        return PagedList(self.sources[start : start + 2], more)
 
 
 def test_logged_model_that_a_former_try_registered_keeps_its_version() -> None:
     """A validate task that died after registering does not make a second version of the same model."""
     client = Versions(v9="models:/m-1", v10="models:/m-2", v11="models:/m-3")
-    assert UnityRegistry(client=client, report=lambda _: None).register("models:/m-2", "a.b.c") == "10"  # type: ignore[arg-type]  # part of it
+    unity = UnityRegistry(client=client, report=lambda _: None)  # type: ignore[arg-type]  # part of it
+    assert [unity.register(f"models:/m-{number}", "a.b.c") for number in (2, 3)] == ["10", "11"]
 
 
 class Failing:

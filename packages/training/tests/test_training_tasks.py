@@ -42,10 +42,11 @@ class MemoryTables:
         self.features = feature_frame(self.trips, source_table)
         return TableVersion("main.taxi.feature_table", 0)
 
-    def freeze_evaluation_set(self) -> TableVersion:
-        if self.frozen is None:
-            self.frozen = self.features[self.features[SPLIT] == "test"]
-        return TableVersion("main.taxi.evaluation_set", 0)
+    def freeze_evaluation_set(self) -> TableVersion | None:
+        test_rows = self.features[self.features[SPLIT] == "test"]
+        if self.frozen is None and not test_rows.empty:
+            self.frozen = test_rows
+        return None if self.frozen is None else TableVersion("main.taxi.evaluation_set", 0)
 
     def training_rows(self, features: TableVersion) -> pd.DataFrame:
         assert features.name == "main.taxi.feature_table"
@@ -227,11 +228,67 @@ def test_row_order_of_the_source_changes_nothing(workspace: Workspace, make_trip
     assert workspace.train().metrics == other.train().metrics
 
 
-def test_a_source_without_usable_trips_is_an_error(workspace: Workspace) -> None:
-    """Nothing to train on: the message says what a usable trip is."""
-    workspace.tables.trips = workspace.tables.trips.assign(fare_amount=0.0)
-    with pytest.raises(NoRowsError, match=r"training rows: has no rows; expected trips with .*`fare_amount` < 200"):
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        pytest.param(lambda trips: trips.iloc[:0], id="empty source"),
+        pytest.param(lambda trips: trips.assign(fare_amount=0.0), id="all filtered out"),
+        pytest.param(lambda trips: trips.assign(fare_amount=np.nan), id="no label"),
+    ],
+)
+def test_a_source_without_usable_trips_is_an_error(workspace: Workspace, unusable: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Nothing to train on: the message says what a usable trip is, no run is logged, and a later run with trips is as good as a first."""
+    trips = workspace.tables.trips
+    workspace.tables.trips = unusable(trips)
+    with pytest.raises(NoRowsError, match=r"feature_table of samples\.nyctaxi\.trips, split 'train': has no rows; .* `fare_amount` < 200"):
         workspace.train()
+    assert (workspace.runs.run_tags, workspace.tables.frozen) == ({}, None)
+
+    workspace.tables.trips = trips
+    assert workspace.train().metrics.mae < 1.5
+
+
+def test_trips_that_are_all_training_rows_are_an_error(workspace: Workspace) -> None:
+    """Nothing to judge on: an empty evaluation set is never frozen, else no later run could be judged."""
+    rows = feature_frame(workspace.tables.trips)
+    workspace.tables.trips = workspace.tables.trips[(rows["split"] == "train").to_numpy()]
+    with pytest.raises(
+        NoRowsError, match=r"feature_table of samples\.nyctaxi\.trips, split 'test': has no rows; about a fifth of all trips"
+    ):
+        workspace.train()
+    assert (workspace.runs.run_tags, workspace.tables.frozen) == ({}, None)
+
+
+def test_an_evaluation_set_that_is_empty_is_refused(workspace: Workspace) -> None:
+    """Its rows are gone under the recorded version: nothing is registered as better."""
+    workspace.train()
+    assert workspace.tables.frozen is not None
+    workspace.tables.frozen = workspace.tables.frozen.iloc[:0]
+    with pytest.raises(NoRowsError, match=r"main\.taxi\.evaluation_set version 0: has no rows"):
+        workspace.validate()
+    assert workspace.registry.aliases == {}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param(lambda inputs: np.full(len(inputs), np.nan), id="not a number"),
+        pytest.param(lambda inputs: np.full(len(inputs), np.inf), id="infinite"),
+        pytest.param(lambda inputs: np.zeros(len(inputs) - 1), id="a row less"),
+        pytest.param(lambda inputs: np.zeros((len(inputs), 2)), id="two columns"),
+    ],
+)
+@pytest.mark.parametrize("who", ["candidate", "champion"])
+def test_answers_that_are_no_fares_are_refused(workspace: Workspace, answers: Predict, who: str) -> None:
+    """A NaN is smaller than nothing and larger than nothing: no verdict may rest on one, the first model's least of all."""
+    workspace.train()
+    if who == "champion":
+        champion(workspace, answers)
+    else:
+        workspace.runs.models["models:/m-run-1"] = answers
+    with pytest.raises(ValueError, match=r"main\.taxi\.fares version 1: answered .* expected one finite number a row"):
+        workspace.validate()
+    assert "Challenger" not in workspace.registry.aliases
 
 
 def test_a_source_without_a_column_is_an_error_that_names_the_table(workspace: Workspace) -> None:
@@ -341,10 +398,13 @@ def test_decision_is_attached_with_its_numbers_and_a_picture(workspace: Workspac
     (first, none), (second, picture) = workspace.runs.attached
     assert (first["is_better"], first["reason"], none) == (True, "there is no Champion yet", None)
     assert (second["improvement"], second["rows"], second["confidence"]) == (decided.improvement, decided.rows, 0.95)
+    assert (second["model"], second["version"], second["champion"]) == (MODEL, "3", "1")
+    judged_on = ("main.taxi.evaluation_set", 0, workspace.runs.run_tags["run-2"]["evaluation_set_hash"])
+    assert (second["evaluation_set"], second["evaluation_set_version"], second["evaluation_set_hash"]) == judged_on
     assert picture is not None
     words = [text.get_text() for text in picture.axes[0].get_legend().get_texts()] + [picture.axes[0].get_xlabel()]
     assert words[0].startswith("95% interval ")
-    assert [word.rpartition(" ")[0] for word in words[1:4]] == ["mean improvement", "least that counts", "no difference"]
+    assert [word.rpartition(" ")[0] for word in words[1:4]] == ["mean improvement", "least that counts", "no"]
     assert "dollars a trip" in words[4]
 
 
@@ -363,7 +423,7 @@ def test_evaluation_set_with_a_missing_label_is_refused(workspace: Workspace) ->
     workspace.train()
     assert workspace.tables.frozen is not None
     workspace.tables.frozen = workspace.tables.frozen.assign(fare_amount=np.nan)
-    with pytest.raises(NoRowsError, match=r"evaluation set: (\d+) of \1 rows have no fare_amount"):
+    with pytest.raises(NoRowsError, match=r"main\.taxi\.evaluation_set version 0: (\d+) of \1 rows have no fare_amount"):
         workspace.validate()
 
 
@@ -376,15 +436,21 @@ def test_evaluation_set_with_a_missing_label_is_refused(workspace: Workspace) ->
     ],
 )
 def test_f06_an_outage_is_no_missing_champion(workspace: Workspace, outage: Exception) -> None:
-    """The task fails and promotes nothing; a gate that reads any error as "no Champion" would have promoted."""
+    """The task fails and promotes nothing; a gate that reads any error as "no Champion" lets a worse model challenge the best one."""
+    champion(workspace, exact(workspace))
+    before = dict(workspace.registry.aliases)
     workspace.train()
     workspace.registry.outage = outage
     with pytest.raises(type(outage)):
         workspace.validate()
-    assert (workspace.registry.aliases, "is_better" in workspace.task_values.published) == ({}, False)
+    assert (workspace.registry.aliases, "is_better" in workspace.task_values.published) == (before, False)
 
     workspace.registry.version_with_alias = swallowing(workspace.registry.version_with_alias)  # type: ignore[method-assign]  # the fault
     assert workspace.validate().decision.is_better
+
+    del workspace.registry.version_with_alias
+    workspace.registry.outage = None
+    assert not workspace.validate().decision.is_better
 
 
 def swallowing(look_up: Callable[[str, str], str | None]) -> Callable[[str, str], str | None]:
@@ -443,5 +509,23 @@ def test_a_bad_grid_on_the_command_line_is_a_usage_error(grid: str, message: str
     """Exit status 2 and one sentence, before Spark or MLflow is touched."""
     with pytest.raises(SystemExit) as ended:
         tasks.train(["--catalog", "c", "--schema", "s", "--source-table", "t", "--experiment", "e", "--parameter-grid", grid])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        pytest.param("--seed", "-1", "is -1; expected a whole number from 0 to 4294967295", id="negative seed"),
+        pytest.param("--seed", "4294967296", "is 4294967296; expected a whole number", id="large seed"),
+        pytest.param("--seed", "x", "is x; expected a whole number", id="seed is a word"),
+        pytest.param("--minimum-effect", "-0.1", "is -0.1; expected a share from 0 to 1", id="negative effect"),
+        pytest.param("--minimum-effect", "nan", "is nan; expected a share from 0 to 1", id="effect is no number"),
+    ],
+)
+def test_a_bad_number_on_the_command_line_is_a_usage_error(flag: str, value: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2 before a model is registered."""
+    with pytest.raises(SystemExit) as ended:
+        tasks.validate(["--catalog", "c", "--schema", "s", f"{flag}={value}"])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err

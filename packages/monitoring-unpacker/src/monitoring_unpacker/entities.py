@@ -16,12 +16,12 @@ _NOT_THERE = frozenset(
 )
 
 
-def versions_known(spark: Any) -> bool:
+def versions_known(spark: Any, table: str = SERVED_ENTITIES) -> bool:
     """Return whether the system table of served entities can be read; without it versions stay unnamed."""
     from pyspark.errors import AnalysisException
 
     try:
-        return bool(spark.catalog.tableExists(SERVED_ENTITIES))
+        return bool(spark.catalog.tableExists(table))
     except AnalysisException as error:
         if (error.getCondition() or "").split(".")[0] not in _NOT_THERE:
             raise
@@ -44,9 +44,10 @@ def schemas_by_entity(
     ids = {entity for entity in entities if entity is not None}
     if schema_of_version is None:
         return {}
-    named = {row[0]: (row[1], row[2]) for row in spark.sql(tables.entities(ids)).collect()} if ids and versions_known(spark) else {}
+    readable = bool(ids) and versions_known(spark, tables.served_entities)
+    named = {row[0]: (row[1], row[2]) for row in spark.sql(tables.entities(ids)).collect()} if readable else {}
     if unknown := sorted(ids - named.keys()):
-        progress(f"served entities {', '.join(unknown)}: not in {SERVED_ENTITIES}, their requests are typed by the given schema")
+        progress(f"served entities {', '.join(unknown)}: not in {tables.served_entities}, their requests are typed by the given schema")
     found: dict[tuple[str, str], Schema | str] = {}
     for name, version in sorted(set(named.values())):
         found[name, version] = _schema(schema_of_version, name, version)

@@ -168,7 +168,10 @@ def _unpack_new(spark: Any, tables: Tables, found: _Found, reading: Reading) -> 
         logged = logged.dropDuplicates(["databricks_request_id"])
     send_by_value()
     unpacked = logged.mapInArrow(unpacker(reading), output_ddl(reading))
-    unpacked.write.format("delta").mode("overwrite").option("overwriteSchema", "true").saveAsTable(tables.staging)
+    writing = unpacked.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    writing.option("delta.dataSkippingNumIndexedCols", "0").saveAsTable(
+        tables.staging
+    )  # read whole, once: statistics would be half the work
     staged = spark.sql(tables.staged_counts()).first()
     rows, quarantined = int(staged["n"]), int(staged["quarantined"])
     if found.requests != int(staged["unpacked"]) + quarantined:
@@ -178,7 +181,7 @@ def _unpack_new(spark: Any, tables: Tables, found: _Found, reading: Reading) -> 
         )
     days = None if staged["undated"] else _days([staged], margin=1)
     if rows:
-        spark.sql(tables.merge_processed(versions=versions_known(spark), days=days)).collect()
+        spark.sql(tables.merge_processed(versions=versions_known(spark, tables.served_entities), days=days)).collect()
     if quarantined:
         spark.sql(tables.merge_quarantine()).collect()
     return found.requests, rows, quarantined
@@ -204,7 +207,7 @@ def _catch_up(spark: Any, tables: Tables) -> None:
     waiting = spark.sql(tables.waiting_counts()).first()
     if waiting["unlabelled"]:
         spark.sql(tables.merge_late_labels()).collect()
-    if waiting["unnamed"] and versions_known(spark):
+    if waiting["unnamed"] and versions_known(spark, tables.served_entities):
         spark.sql(tables.merge_late_versions()).collect()
 
 

@@ -139,17 +139,19 @@ class RequestTables:
     quarantine: str
 
     def read(self, spark: Any) -> list[Requests]:
-        """Return the requests of each of the last days (UTC); none when nothing was unpacked yet."""
+        """Return the requests of each of the last days (UTC); none when none is in quarantine: all the others need no counting then."""
         if not all(spark.catalog.tableExists(table) for table in (self.processed, self.quarantine)):
             return []
+        bad = self._by_day(spark, self.quarantine)
+        good = self._by_day(spark, self.processed) if bad else {}
+        days = sorted({*bad, *good})
+        return [Requests(_EPOCH + timedelta(days=day), good.get(day, 0) + bad.get(day, 0), bad.get(day, 0)) for day in days]
+
+    @staticmethod
+    def _by_day(spark: Any, table: str) -> dict[int, int]:
+        columns = "unix_micros(request_time) DIV 86400000000 AS day, COUNT(DISTINCT databricks_request_id) AS n"
         last = f"request_time >= current_timestamp() - INTERVAL {_DAYS} DAYS"
-        day = "unix_micros(request_time) DIV 86400000000 AS day"
-        read = (
-            f"SELECT {day}, COUNT(DISTINCT databricks_request_id) AS logged, 0 AS bad FROM {quoted(self.processed)} WHERE {last} GROUP BY 1"
-        )
-        bad = f"SELECT {day}, COUNT(*) AS logged, COUNT(*) AS bad FROM {quoted(self.quarantine)} WHERE {last} GROUP BY 1"
-        days = spark.sql(f"SELECT day, SUM(logged) AS logged, SUM(bad) AS bad FROM ({read} UNION ALL {bad}) GROUP BY day").collect()
-        return [Requests(_EPOCH + timedelta(days=row["day"]), int(row["logged"]), int(row["bad"])) for row in days]
+        return {row["day"]: row["n"] for row in spark.sql(f"SELECT {columns} FROM {quoted(table)} WHERE {last} GROUP BY 1").collect()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,8 @@ class VerdictTable:
 
     def create(self, spark: Any) -> None:
         """Make the table when there is none."""
+        if spark.catalog.tableExists(self.name):
+            return
         columns = ", ".join(f"{quoted_part(name)} {kind}" for name, kind in (*_COLUMNS.items(), ("judged_at", "TIMESTAMP")))
         feed = "USING DELTA TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')"
         spark.sql(f"CREATE TABLE IF NOT EXISTS {quoted(self.name)} ({columns}) {feed}").collect()

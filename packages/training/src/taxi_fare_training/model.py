@@ -44,13 +44,18 @@ class Fitted:
         return self.search.best
 
 
-def in_key_order(rows: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return the rows sorted by key: the order in which a table hands them out never matters. `what` is named when there are none."""
+def check_rows(rows: pd.DataFrame, what: str) -> None:
+    """Raise a `NoRowsError` that names `what` when there is no row, or one without a label."""
     if rows.empty:
         raise NoRowsError(f"{what}: has no rows; expected trips with {filter_sql()}; check the source table")
     unlabelled = int(rows[TARGET].isna().sum())
     if unlabelled:
         raise NoRowsError(f"{what}: {unlabelled} of {len(rows)} rows have no {TARGET}; expected a label on each; remove or label them")
+
+
+def in_key_order(rows: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return the rows, which `check_rows`, sorted by key: the order in which a table hands them out never matters."""
+    check_rows(rows, what)
     return rows.sort_values(KEY, ignore_index=True)
 
 
@@ -67,9 +72,16 @@ def fit(rows: pd.DataFrame, grid: Grid, *, report: Report, seed: int = SEED, wor
     return Fitted(regressor(found.best, seed).fit(inputs, target), found, len(ordered), seed)
 
 
-def predictions(predict: Predict, rows: pd.DataFrame) -> np.ndarray:
-    """Return the predicted fare of each row."""
-    return np.asarray(predict(model_inputs(rows)), dtype=np.float64)
+def predictions(predict: Predict, rows: pd.DataFrame, model: str = "model") -> np.ndarray:
+    """Return the predicted fare of each row; an answer that is not one finite number a row is an error that names `model`."""
+    answers = np.asarray(predict(model_inputs(rows)), dtype=np.float64)
+    expected = "expected one finite number a row; see what it was trained on"
+    if answers.shape != (len(rows),):
+        raise ValueError(f"{model}: answered with shape {answers.shape} to {len(rows)} rows; {expected}")
+    unusable = int((~np.isfinite(answers)).sum())
+    if unusable:
+        raise ValueError(f"{model}: answered NaN or infinity to {unusable} of {len(rows)} rows; {expected}")
+    return answers
 
 
 def errors(predicted: np.ndarray, rows: pd.DataFrame) -> np.ndarray:

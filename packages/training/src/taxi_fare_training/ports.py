@@ -56,14 +56,14 @@ class Tables(Protocol):
     def refresh_features(self, source_table: str) -> TableVersion:
         """Add the trips that the feature table does not hold yet."""
 
-    def freeze_evaluation_set(self) -> TableVersion:
-        """Return the evaluation set, made of the feature table's test rows when there is none yet."""
+    def freeze_evaluation_set(self) -> TableVersion | None:
+        """Return the evaluation set, made of the feature table's test rows when there is none yet; None when there are none of these."""
 
     def training_rows(self, features: TableVersion) -> pd.DataFrame:
         """Return key, features and label of the rows to train on."""
 
     def evaluation_rows(self, evaluation_set: TableVersion) -> pd.DataFrame:
-        """Return key, features and label of the evaluation set at its version."""
+        """Return key, features and label of the evaluation set at its version; a `ChangedRowsError` when it cannot be read any more."""
 
     def write_baseline(self, evaluation_set: TableVersion, predictions: pd.DataFrame, *, version: str) -> None:
         """Make the baseline table: the evaluation set's rows with the `prediction` of this model version for each key."""

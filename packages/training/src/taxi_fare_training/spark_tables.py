@@ -49,11 +49,13 @@ class SparkTables:
             self._create(table, rows, switch="delta.enableChangeDataFeed", comment="Features of taxi trips; one row a trip")
         return self._version(table)
 
-    def freeze_evaluation_set(self) -> TableVersion:
-        """Return the evaluation set; the first call copies the feature table's test rows, later ones leave them as they are."""
+    def freeze_evaluation_set(self) -> TableVersion | None:
+        """Return the evaluation set; the first call that finds test rows copies them, later ones leave them as they are."""
         table = self._names.evaluation_set
         if not self._spark.catalog.tableExists(quoted(table)):
             rows = f"SELECT * FROM {quoted(self._names.feature_table)} WHERE {SPLIT} = 'test'"  # noqa: S608 - the name is quoted
+            if self._spark.sql(f"{rows} LIMIT 1").first() is None:
+                return None
             self._create(table, rows, switch="delta.appendOnly", comment="Frozen test rows on which every model version is judged")
         return self._version(table)
 

@@ -13,13 +13,15 @@ from taxi_fare_training.names import Names
 if TYPE_CHECKING:
     from taxi_fare_training.spark_tables import SparkTables
 
+LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
+
 
 def train(arguments: Sequence[str] | None = None) -> None:
     """Train the fare model: features, evaluation set, grid search, MLflow run."""
     parser = _parser("train", "Fit the best model of a parameter grid, judge it on the frozen evaluation set, log it to MLflow.")
     parser.add_argument("--source-table", required=True, help="table of trips, catalog.schema.table")
     parser.add_argument("--experiment", required=True, help="path of the MLflow experiment")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the model, of the folds (default: %(default)s)")
+    parser.add_argument("--seed", type=_seed, default=SEED, help="of the model and the folds (default: %(default)s)")
     parser.add_argument("--parameter-grid", type=_grid, default=DEFAULT_GRID, metavar="JSON", help='e.g. {"max_depth": [3, 5]}')
     options = parser.parse_args(arguments)
 
@@ -39,8 +41,8 @@ def validate(arguments: Sequence[str] | None = None) -> None:
     parser = _parser("validate", "Register the trained model and compare it with the Champion on the frozen evaluation set.")
     parser.add_argument("--train-task", default="train", help="key of the task that trained the model (default: %(default)s)")
     effect = "least improvement that counts, as a share of the Champion's MAE (default: %(default)s)"
-    parser.add_argument("--minimum-effect", type=float, default=MINIMUM_EFFECT, help=effect)
-    parser.add_argument("--seed", type=int, default=SEED, help="of the bootstrap (default: %(default)s)")
+    parser.add_argument("--minimum-effect", type=_share, default=MINIMUM_EFFECT, help=effect)
+    parser.add_argument("--seed", type=_seed, default=SEED, help="of the bootstrap (default: %(default)s)")
     options = parser.parse_args(arguments)
 
     from mlflow import MlflowClient
@@ -80,6 +82,22 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def _names(options: argparse.Namespace) -> Names:
     return Names(options.catalog, options.schema, options.model_name)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"is {text}; expected a whole number from 0 to {LARGEST_SEED}")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"is {text}; expected a share from 0 to 1")
+    return share
 
 
 def _grid(text: str) -> Grid:

@@ -9,7 +9,7 @@ import pandas as pd
 from taxi_fare_features import KEY
 from taxi_fare_training.evidence import row_hash
 from taxi_fare_training.grid import SEED, Grid, Report, checked_grid
-from taxi_fare_training.model import Metrics, fit, measure, model_inputs
+from taxi_fare_training.model import Metrics, NoRowsError, check_rows, fit, measure, model_inputs
 from taxi_fare_training.ports import LoggedModel, RecordedRows, Tables, TableVersion, TaskValues, TrainingLog
 
 TRAINING_TABLE_TAG = "feature_table"
@@ -33,8 +33,11 @@ def train(
     tables.prepare()
     report(f"features {source_table} …")
     features = tables.refresh_features(source_table)
-    evaluation_set = tables.freeze_evaluation_set()
-    training, evaluation = tables.training_rows(features), tables.evaluation_rows(evaluation_set)
+    training = tables.training_rows(features)
+    check_rows(training, f"{features.name} of {source_table}, split 'train'")
+    evaluation_set = _frozen(tables, f"{features.name} of {source_table}")
+    evaluation = tables.evaluation_rows(evaluation_set)
+    check_rows(evaluation, f"{evaluation_set.name} version {evaluation_set.version}")
     report(f"features {len(training)} rows to train on, {len(evaluation)} in {evaluation_set.name} version {evaluation_set.version}")
     started = time.perf_counter()
     fitted = fit(training, grid, report=report, seed=seed)
@@ -50,6 +53,14 @@ def train(
     values.set("model_uri", logged.model_uri)
     values.set("test_mae", metrics.mae)
     return Trained(logged, metrics)
+
+
+def _frozen(tables: Tables, where: str) -> TableVersion:
+    """Return the evaluation set; one without rows is never frozen, else no later run could be judged."""
+    evaluation_set = tables.freeze_evaluation_set()
+    if evaluation_set is None:
+        raise NoRowsError(f"{where}, split 'test': has no rows; about a fifth of all trips are kept to judge on; give it more trips")
+    return evaluation_set
 
 
 def _recorded(table: TableVersion, use: str, rows: pd.DataFrame) -> RecordedRows:

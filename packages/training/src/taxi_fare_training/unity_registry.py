@@ -4,10 +4,14 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from taxi_fare_features import MODEL_TYPES
 from taxi_fare_training.grid import Report
 from taxi_fare_training.model import Predict
+
+if TYPE_CHECKING:
+    from mlflow.pyfunc import PyFuncModel
 
 Result = TypeVar("Result")
 
@@ -17,6 +21,25 @@ FIRST_PAUSE = 1.0
 TRANSIENT = frozenset(
     {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL_ERROR", "DEADLINE_EXCEEDED", "ABORTED"}
 )
+
+
+class UnusableModelError(ValueError):
+    """A registered model cannot be compared: it does not say what it takes, or takes what there is not."""
+
+
+def predict_function(model: "PyFuncModel", where: str) -> Predict:
+    """Return how `model`, which was loaded from `where`, predicts; its signature must ask for features only."""
+    inputs = model.metadata.get_input_schema()
+    if inputs is None:
+        raise UnusableModelError(f"{where}: has no signature; expected inputs among {', '.join(MODEL_TYPES)}; log it with one")
+    unknown = [name for name in inputs.required_input_names() if name not in MODEL_TYPES]
+    if unknown:
+        raise UnusableModelError(
+            f"{where}: takes {', '.join(map(str, unknown))}, which the feature table does not have; "
+            "let a version of the present features carry the alias, or none"
+        )
+    predict: Predict = model.predict
+    return predict
 
 
 def with_back_off(
@@ -49,7 +72,7 @@ class Client(Protocol):
     def get_model_version_by_alias(self, name: str, alias: str) -> Any:  # noqa: D102 - MLflow's
         ...
 
-    def search_model_versions(self, filter_string: str) -> Any:  # noqa: D102 - MLflow's
+    def search_model_versions(self, filter_string: str, *, page_token: str | None = None) -> Any:  # noqa: D102 - MLflow's
         ...
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:  # noqa: D102 - MLflow's
@@ -69,14 +92,8 @@ class UnityRegistry:
     def register(self, model_uri: str, name: str) -> str:
         """Return the version of `name` that the logged model is; made now, with `name` when that is new, unless a former try has."""
         import mlflow
-        from mlflow.exceptions import MlflowException
 
-        try:
-            known = [found.version for found in self._client.search_model_versions(f"name='{name}'") if found.source == model_uri]
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            known = []
+        known = [found.version for found in self._versions(name) if found.source == model_uri]
         return str(max(known, key=int) if known else mlflow.register_model(model_uri, name).version)
 
     def version_with_alias(self, name: str, alias: str) -> str | None:
@@ -103,6 +120,23 @@ class UnityRegistry:
         """Return the predict function of a version, as a served model would have it."""
         import mlflow.pyfunc
 
-        model = with_back_off(partial(mlflow.pyfunc.load_model, f"models:/{name}/{version}"), report=self._report)
-        predict: Predict = model.predict
-        return predict
+        where = f"models:/{name}/{version}"
+        return predict_function(with_back_off(partial(mlflow.pyfunc.load_model, where), report=self._report), where)
+
+    def _versions(self, name: str) -> list[Any]:
+        """Return all versions of a model, none when there is no such model; the registry tells of them page by page."""
+        from mlflow.exceptions import MlflowException
+
+        found: list[Any] = []
+        token: str | None = None
+        while True:
+            try:
+                page = self._client.search_model_versions(f"name='{name}'", page_token=token)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return found
+            found.extend(page)
+            token = page.token
+            if not token:
+                return found

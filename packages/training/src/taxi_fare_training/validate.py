@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from taxi_fare_features import KEY
-from taxi_fare_training.evidence import check_unchanged
+from taxi_fare_training.evidence import check_unchanged, row_hash
 from taxi_fare_training.gate import MINIMUM_EFFECT, SEED, Decision, Weighed, weigh, without_champion
 from taxi_fare_training.grid import Report
 from taxi_fare_training.model import errors, in_key_order, predictions
@@ -49,12 +49,12 @@ def validate(
     report(f"registered {model} version {version}")
     champion = registry.version_with_alias(model, CHAMPION)
     evaluation_set, rows = _evaluation_rows(run_id, runs.tags(run_id), tables)
-    candidate = predictions(registry.load(model, version), rows)
+    candidate = predictions(registry.load(model, version), rows, f"{model} version {version}")
     weighed: Weighed | None = None
     if champion is None:
         decision = without_champion(errors(candidate, rows))
     else:
-        opponent = predictions(registry.load(model, champion), rows)
+        opponent = predictions(registry.load(model, champion), rows, f"{model} version {champion}")
         weighed = weigh(errors(candidate, rows), errors(opponent, rows), minimum_effect=minimum_effect, seed=seed)
         decision = weighed.decision
     if decision.is_better:
@@ -64,7 +64,8 @@ def validate(
         registry.remove_alias(model, CHALLENGER)
     report(f"version {version} is {'' if decision.is_better else 'not '}better than {_words(champion)}: {decision.reason}")
     runs.record(run_id, metrics=decision.numbers(), tags=_tags(model, version, champion=champion, decision=decision))
-    runs.attach(run_id, decision=decision.document(), picture=_picture(weighed, f"{model} version {version}, {_words(champion)}"))
+    document = {**decision.document(), "model": model, "version": version, "champion": champion, **_judged_on(evaluation_set, rows)}
+    runs.attach(run_id, decision=document, picture=_picture(weighed, f"{model} version {version}, {_words(champion)}"))
     _publish(values, model, version, decision=decision)
     return Validated(version, champion, decision)
 
@@ -75,9 +76,13 @@ def _evaluation_rows(run_id: str, tags: Mapping[str, str], tables: Tables) -> tu
     if missing:
         raise ValueError(f"run {run_id}: has no tag {', '.join(missing)}; expected a run of the train task; train again")
     table = TableVersion(tags[EVALUATION_SET_TAG], int(tags[f"{EVALUATION_SET_TAG}_version"]))
-    rows = in_key_order(tables.evaluation_rows(table), "evaluation set")
+    rows = in_key_order(tables.evaluation_rows(table), f"{table.name} version {table.version}")
     check_unchanged(rows, tags[f"{EVALUATION_SET_TAG}_hash"], f"{table.name} version {table.version}")
     return table, rows
+
+
+def _judged_on(table: TableVersion, rows: pd.DataFrame) -> dict[str, object]:
+    return {EVALUATION_SET_TAG: table.name, f"{EVALUATION_SET_TAG}_version": table.version, f"{EVALUATION_SET_TAG}_hash": row_hash(rows)}
 
 
 def _picture(weighed: Weighed | None, title: str) -> "Figure | None":
