@@ -155,7 +155,7 @@ def test_a_job_that_cannot_work_is_refused_when_it_is_created(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        pytest.param({"notebook_task": {"notebook_path": "/x"}}, r"tasks\[0\] \('a'\): task type 'notebook_task'", id="notebook"),
+        pytest.param({"sql_task": {"warehouse_id": "x"}}, r"tasks\[0\] \('a'\): task type 'sql_task'", id="sql"),
         pytest.param({"for_each_task": {"inputs": "[1]", "task": {}}}, "task type 'for_each_task'", id="for each"),
         pytest.param(
             {"python_wheel_task": None, "run_job_task": {"job_id": 1, "notebook_params": {"a": "b"}}},

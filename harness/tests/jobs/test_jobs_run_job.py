@@ -61,7 +61,7 @@ def test_other_job_runs_as_a_run_of_its_own_with_the_parameters_given(workspace:
 
     assert state(run) == ("TERMINATED", "SUCCESS")
     assert workspace.runner.keys() == ["verdict", "train", "after"]
-    assert workspace.runner.ran[1].arguments == ("main", "drift", "run_job_task")
+    assert workspace.runner.ran[1].program.arguments == ("main", "drift", "run_job_task")
     began = inner_run(workspace, run)
     assert (began.job_id, began.run_name, state(began)) == (inner, "training", ("TERMINATED", "SUCCESS"))
     assert began.run_id not in {run.run_id, *(task.run_id for task in run.tasks)}
@@ -100,7 +100,7 @@ def test_python_params_are_handed_on(workspace: Any, scripts: Any) -> None:
     run = workspace.run(workspace.create({"task_key": "retrain", "run_job_task": asked}))
 
     assert results(run) == {"retrain": "SUCCESS"}
-    assert workspace.runner.ran[0].arguments == ("--rows", "retrain")
+    assert workspace.runner.ran[0].program.arguments == ("--rows", "retrain")
 
 
 def test_failure_of_the_other_job_fails_the_task_and_says_which_run(workspace: Any, scripts: Any) -> None:

@@ -119,7 +119,7 @@ def test_parameters_are_resolved_for_each_task(workspace: Any, scripts: Any) -> 
     run = workspace.run(job_id, job_parameters={"catalog": "dev"})
 
     expected = ("--catalog", "dev", f"validate-{run.run_id}", "1.5", "true", "success", "2026-11-23", grid)
-    assert workspace.runner.ran[1].arguments == expected
+    assert workspace.runner.ran[1].program.arguments == expected
     assert [(one.name, one.value, one.default) for one in run.job_parameters] == [("catalog", "dev", "main")]
     assert workspace.service.task_values(run.run_id) == {"train": {"run_id": "abc", "mae": 1.5, "better": True}}
 
@@ -139,14 +139,14 @@ def test_job_parameters_are_pushed_down_to_named_parameters_and_win(workspace: A
     job_id = workspace.create(scripts.task("a", python_wheel_task=wheel), parameters=[{"name": "catalog", "default": "main"}])
     workspace.run(job_id)
 
-    assert workspace.runner.ran[0].arguments == ("--catalog=main", "--rows=5")
+    assert workspace.runner.ran[0].program.arguments == ("--catalog=main", "--rows=5")
 
 
 def test_python_params_replace_a_tasks_own(workspace: Any, scripts: Any) -> None:
     """For jobs that declare no parameters."""
     workspace.run(workspace.create(scripts.task("a", parameters=["--own"])), python_params=["--rows", "7"])
 
-    assert workspace.runner.ran[0].arguments == ("--rows", "7")
+    assert workspace.runner.ran[0].program.arguments == ("--rows", "7")
 
 
 def test_dependencies_are_files_of_this_machine_when_a_task_starts(workspace: Any, scripts: Any) -> None:

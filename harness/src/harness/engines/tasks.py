@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from harness.engines.children import Child
 from harness.engines.environments import Environment, Environments
 from harness.engines.processes import Lifeline, guest_path
 from harness.engines.warm_parent import WarmParents, environment_without_habits, fresh_task
-from harness.jobs.ports import Outcome, TaskProcess
+from harness.jobs.ports import NotebookProgram, Outcome, Program, ScriptProgram, TaskProcess, WheelProgram
 
 Progress = Callable[[str], None]
 _LOOK_SECONDS = 0.05
@@ -30,6 +31,7 @@ class _Report(msgspec.Struct, frozen=True):
     succeeded: bool = False
     error: str = ""
     error_trace: str = ""
+    notebook_result: str | None = None
 
 
 class TaskRunner:
@@ -92,9 +94,7 @@ class TaskRunner:
         }
         return {
             "folder": str(task.folder),
-            "package_name": task.package_name,
-            "entry_point": task.entry_point,
-            "arguments": task.arguments,
+            "program": _program(task.program),
             "path": path,
             "environment": variables,
             "header": environment.notes,
@@ -120,7 +120,7 @@ def _outcome(process: Child, task: TaskProcess, cancelled: threading.Event) -> O
 
 def _ended(status: int, report: _Report) -> Outcome:
     if status == 0 and report.succeeded:
-        return Outcome("SUCCESS")
+        return Outcome("SUCCESS", notebook_result=report.notebook_result)
     if status < 0:
         message = f"The task was ended by signal {-status} ({signal.Signals(-status).name})."
         return Outcome("FAILED", message, error=message)
@@ -129,6 +129,17 @@ def _ended(status: int, report: _Report) -> Outcome:
     when = "after" if report.succeeded else "before"
     message = f"The task's process ended with exit status {status} {when} its entry point returned."
     return Outcome("FAILED", message, error=message)
+
+
+def _program(program: Program) -> dict[str, object]:
+    """Return the program as the guest reads it (harness_guest/entry.py)."""
+    match program:
+        case WheelProgram():
+            return {"kind": "wheel", **asdict(program)}
+        case ScriptProgram():
+            return {"kind": "script", "path": program.path, "file": str(program.file), "arguments": program.arguments}
+        case NotebookProgram():
+            return {"kind": "notebook", "path": program.path, "file": str(program.file), "parameters": dict(program.parameters)}
 
 
 def _read_report(folder: Path) -> _Report:

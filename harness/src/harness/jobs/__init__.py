@@ -1,8 +1,27 @@
 """Jobs 2.2: definitions, runs of their task graphs, and what tasks tell each other."""
 
 from harness.jobs.execution import RunEvent
-from harness.jobs.ports import DependencyFiles, Outcome, TaskProcess, TaskRunner
+from harness.jobs.ports import (
+    DependencyFiles,
+    NotebookProgram,
+    Outcome,
+    ScriptProgram,
+    TaskProcess,
+    TaskRunner,
+    WheelProgram,
+)
 from harness.jobs.routes import routes
 from harness.jobs.service import JobService
 
-__all__ = ["DependencyFiles", "JobService", "Outcome", "RunEvent", "TaskProcess", "TaskRunner", "routes"]
+__all__ = [
+    "DependencyFiles",
+    "JobService",
+    "NotebookProgram",
+    "Outcome",
+    "RunEvent",
+    "ScriptProgram",
+    "TaskProcess",
+    "TaskRunner",
+    "WheelProgram",
+    "routes",
+]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from harness.jobs.model import PythonWheelTask, RunJobTask, RunRequest, Settings
+from harness.jobs.model import NotebookTask, PythonWheelTask, RunJobTask, RunRequest, Settings, SparkPythonTask
 from harness.jobs.references import Context, resolve
 from harness.jobs.settings import OTHER_PARAMETERS, invalid, not_emulated
 
@@ -45,6 +45,19 @@ def arguments(wheel: PythonWheelTask, request: RunRequest, context: Context) -> 
     # docs.databricks.com/jobs/parameters: job parameters are pushed down to wheel tasks with keyword arguments, and win there.
     pushed: Mapping[str, str] = {**named, **context.parameters}
     return tuple(f"--{name}={resolve(value, context)}" for name, value in pushed.items())
+
+
+def script_arguments(script: SparkPythonTask, request: RunRequest, context: Context) -> tuple[str, ...]:
+    """Return the command-line arguments of a script."""
+    given = request.python_params if request.python_params is not None else script.parameters
+    return tuple(resolve(text, context) for text in given)
+
+
+def widgets(notebook: NotebookTask, request: RunRequest, context: Context) -> dict[str, str]:
+    """Return the values of a notebook's widgets: its own, over them the job's parameters, over them those of run-now."""
+    # docs.databricks.com/jobs/parameters: job parameters are pushed down and win over a task's of the same name.
+    given = {**notebook.base_parameters, **context.parameters, **(request.notebook_params or {})}
+    return {name: resolve(value, context) for name, value in given.items()}
 
 
 def request_for(other: RunJobTask, context: Context) -> RunRequest:

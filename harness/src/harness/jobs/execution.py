@@ -13,16 +13,33 @@ from harness.clock import Clock, millis
 from harness.errors import ApiError, UserError
 from harness.ids import Ids
 from harness.jobs import conditions, graph, nested, states
-from harness.jobs.arguments import arguments, request_for
+from harness.jobs.arguments import arguments, request_for, script_arguments, widgets
 from harness.jobs.conditions import ConditionProblemError
-from harness.jobs.model import ConditionTask, PythonWheelTask, Result, Run, RunJobTask, Settings, State, Task, TaskRun, Truth
-from harness.jobs.ports import DependencyFiles, Outcome, TaskProcess, TaskRunner
+from harness.jobs.model import (
+    ConditionTask,
+    EnvironmentSpec,
+    NotebookTask,
+    PythonWheelTask,
+    Result,
+    Run,
+    RunJobTask,
+    Settings,
+    SparkPythonTask,
+    State,
+    Task,
+    TaskRun,
+    Truth,
+)
+from harness.jobs.ports import DependencyFiles, NotebookProgram, Outcome, Program, ScriptProgram, TaskProcess, TaskRunner, WheelProgram
 from harness.jobs.references import Context, Finished, ReferenceProblemError
 from harness.jobs.requirements import local
 from harness.jobs.runs import Runs
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.1
+InProcess = PythonWheelTask | SparkPythonTask | NotebookTask
+# Assumption: a notebook that names no environment has the newest version whose libraries are known here.
+NO_ENVIRONMENT = EnvironmentSpec(environment_version="5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +170,7 @@ class Execution:
                 execution_duration=ended - running,
                 error=outcome.error,
                 error_trace=outcome.error_trace,
+                notebook_result=outcome.notebook_result,
             )
         )
         return outcome.result
@@ -173,8 +191,8 @@ class Execution:
 
     def _do(self, task: Task, attempt: TaskRun, on_running: Callable[[], None]) -> tuple[Outcome, str]:
         match task.work:
-            case PythonWheelTask() as wheel:
-                return self._run_wheel(task, wheel, attempt, on_running)
+            case PythonWheelTask() | SparkPythonTask() | NotebookTask() as work:
+                return self._run_process(task, work, attempt, on_running)
             case ConditionTask() as condition:
                 return self._compare(condition, attempt, on_running), ""
             case RunJobTask() as other:
@@ -200,28 +218,44 @@ class Execution:
         limits = nested.Limits(self._cancelled, lambda: until is not None and self._clock.now() >= until)
         return nested.wait(self._around.jobs, self._runs, run_id, limits)
 
-    def _run_wheel(self, task: Task, wheel: PythonWheelTask, attempt: TaskRun, on_running: Callable[[], None]) -> tuple[Outcome, str]:
+    def _run_process(self, task: Task, work: InProcess, attempt: TaskRun, on_running: Callable[[], None]) -> tuple[Outcome, str]:
         try:
-            process = self._process(task, wheel, attempt)
+            program = self._program(work, attempt)
+        except ApiError as error:  # no such notebook or file
+            return _failed(error.message), "RESOURCE_NOT_FOUND"
+        try:
+            process = self._process(task, program, attempt)
             return self._around.runner.run(process, cancelled=self._cancelled, on_running=on_running), ""
         except (ApiError, UserError) as error:
             return _failed(f"Library installation failed: {error}"), "LIBRARY_INSTALLATION_ERROR"
 
-    def _process(self, task: Task, wheel: PythonWheelTask, attempt: TaskRun) -> TaskProcess:
+    def _program(self, work: InProcess, attempt: TaskRun) -> Program:
+        request, context, files = self._run.request, self._context(attempt), self._around.files
+        match work:
+            case PythonWheelTask():
+                given = arguments(work, request, context)
+                self._change_task(attempt, arguments=given)
+                return WheelProgram(work.package_name, work.entry_point, given)
+            case SparkPythonTask():
+                given = script_arguments(work, request, context)
+                self._change_task(attempt, arguments=given)
+                return ScriptProgram(work.python_file, files.file(work.python_file), given)
+            case NotebookTask():
+                values = widgets(work, request, context)
+                self._change_task(attempt, resolved={"base_parameters": values})
+                return NotebookProgram(work.notebook_path, files.file(work.notebook_path), values)
+
+    def _process(self, task: Task, program: Program, attempt: TaskRun) -> TaskProcess:
         values = self._runs.values_folder(self._run_id)
         (values / f"{task.task_key}.json").unlink(missing_ok=True)  # Assumption: a new attempt begins without the values of the one before
-        given = arguments(wheel, self._run.request, self._context(attempt))
-        self._change_task(attempt, arguments=given)
-        environment = self._settings.environment(task.environment_key)
+        environment = self._settings.environment(task.environment_key) if task.environment_key else NO_ENVIRONMENT
         return TaskProcess(
             run_id=self._run_id,
             task_run_id=attempt.run_id,
             task_key=task.task_key,
             folder=self._runs.attempt_folder(self._run_id, attempt),
             values=values,
-            package_name=wheel.package_name,
-            entry_point=wheel.entry_point,
-            arguments=given,
+            program=program,
             environment_version=environment.version,
             dependencies=tuple(local(dependency, self._around.files) for dependency in environment.dependencies),
             timeout_seconds=self._timeout(task),

@@ -34,6 +34,22 @@ class PythonWheelTask(msgspec.Struct, frozen=True):
     named_parameters: dict[str, str] | None = None
 
 
+class SparkPythonTask(msgspec.Struct, frozen=True):
+    """Which file to run as a program, with what."""
+
+    python_file: str
+    parameters: tuple[str, ...] = ()
+    source: Literal["WORKSPACE", "GIT"] = "WORKSPACE"
+
+
+class NotebookTask(msgspec.Struct, frozen=True):
+    """Which notebook to run, with which values of its widgets."""
+
+    notebook_path: str
+    base_parameters: dict[str, str] = {}
+    source: Literal["WORKSPACE", "GIT"] = "WORKSPACE"
+
+
 class ConditionTask(msgspec.Struct, frozen=True):
     """Two texts to compare; references in them are resolved first."""
 
@@ -51,7 +67,7 @@ class RunJobTask(msgspec.Struct, frozen=True):
     python_named_params: dict[str, str] | None = None
 
 
-Work = PythonWheelTask | ConditionTask | RunJobTask
+Work = PythonWheelTask | SparkPythonTask | NotebookTask | ConditionTask | RunJobTask
 
 
 class Dependency(msgspec.Struct, frozen=True):
@@ -66,6 +82,8 @@ class Task(msgspec.Struct, frozen=True):
 
     task_key: str
     python_wheel_task: PythonWheelTask | None = None
+    spark_python_task: SparkPythonTask | None = None
+    notebook_task: NotebookTask | None = None
     condition_task: ConditionTask | None = None
     run_job_task: RunJobTask | None = None
     environment_key: str = ""
@@ -85,7 +103,8 @@ class Task(msgspec.Struct, frozen=True):
     @property
     def work(self) -> Work:
         """What it does; parsing has checked that there is one."""
-        found = self.python_wheel_task or self.condition_task or self.run_job_task
+        kinds = (self.python_wheel_task, self.spark_python_task, self.notebook_task, self.condition_task, self.run_job_task)
+        found = next((kind for kind in kinds if kind is not None), None)
         if found is None:
             raise ValueError(f"task '{self.task_key}' has no type")
         return found
@@ -185,13 +204,15 @@ class TaskRun(msgspec.Struct, frozen=True):
     execution_duration: int = 0
     arguments: tuple[str, ...] = ()
     resolved: dict[str, object] = {}
-    """What the references of a condition, or of a job to run, stood for."""
+    """What the references of a condition, a notebook or a job to run stood for."""
     outcome: Truth | None = None
     """What a condition came to."""
     triggered_run_id: int = 0
     """The run that a Run Job task began."""
     error: str = ""
     error_trace: str = ""
+    notebook_result: str | None = None
+    """What a notebook gave to `dbutils.notebook.exit`."""
 
 
 class RunRequest(msgspec.Struct, frozen=True):

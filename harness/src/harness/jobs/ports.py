@@ -1,10 +1,41 @@
 """What jobs need from others."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class WheelProgram:
+    """An entry point of a distribution that the task's environment holds."""
+
+    package_name: str
+    entry_point: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptProgram:
+    """A Python file, run as `__main__`. `path` is its name in the workspace, `file` where it lies on this machine."""
+
+    path: str
+    file: Path
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookProgram:
+    """A notebook, as source text or `.ipynb`. `path` is its name in the workspace, `file` where it lies on this machine."""
+
+    path: str
+    file: Path
+    parameters: Mapping[str, str]
+    """Values of its widgets."""
+
+
+Program = WheelProgram | ScriptProgram | NotebookProgram
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +49,7 @@ class TaskProcess:
     """Where `stdout`, `stderr` and `report.json` go; the process works in `folder / "work"`."""
     values: Path
     """Folder with one JSON file of task values a task of the run."""
-    package_name: str
-    entry_point: str
-    arguments: tuple[str, ...]
+    program: Program
     environment_version: str
     dependencies: tuple[str, ...]
     """Requirements, `-r FILE`s, and wheels as paths on this machine (`….whl` or `….whl[extra]`)."""
@@ -35,6 +64,7 @@ class Outcome:
     message: str = ""
     error: str = ""
     error_trace: str = ""
+    notebook_result: str | None = None
 
 
 class TaskRunner(Protocol):

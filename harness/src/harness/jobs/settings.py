@@ -8,11 +8,11 @@ import msgspec
 
 from harness.errors import ApiError
 from harness.jobs import graph, references
-from harness.jobs.model import ConditionTask, PythonWheelTask, RunJobTask, Settings, Task
+from harness.jobs.model import ConditionTask, NotebookTask, PythonWheelTask, RunJobTask, Settings, SparkPythonTask, Task
 
 Json = dict[str, object]
 WHEEL = "python_wheel_task"
-TASK_TYPES = (WHEEL, "condition_task", "run_job_task")
+TASK_TYPES = (WHEEL, "spark_python_task", "notebook_task", "condition_task", "run_job_task")
 MAX_TASKS = 1000  # docs.databricks.com/jobs: limits
 MAX_CONCURRENT_RUNS = 1000  # docs.databricks.com/api/workspace/jobs/create
 ENVIRONMENT_VERSIONS = ("1", "2", "3", "4", "5", "6")
@@ -124,22 +124,26 @@ def _check_job(settings: Settings) -> None:
 def _check_task(task: Task, settings: Settings, where: str) -> None:
     if not _KEY.fullmatch(task.task_key):
         raise invalid(f"{where}: task_key must be 1 to 100 letters, digits, hyphens and underscores")
-    if isinstance(task.work, PythonWheelTask):
-        _check_wheel(task, task.work, settings, where)
+    if isinstance(task.work, PythonWheelTask | SparkPythonTask | NotebookTask):
+        _check_environment(task, settings, where)
+    if isinstance(task.work, PythonWheelTask) and task.work.parameters and task.work.named_parameters is not None:
+        raise invalid(f"{where}: 'parameters' and 'named_parameters' exclude each other")
+    if isinstance(task.work, SparkPythonTask | NotebookTask) and task.work.source == "GIT":
+        raise not_emulated(f"{where}: 'source: GIT' (supported: WORKSPACE)")
     if task.max_retries < -1 or task.min_retry_interval_millis < 0 or task.timeout_seconds < 0:
         raise invalid(f"{where}: max_retries must be -1 or more, min_retry_interval_millis and timeout_seconds 0 or more")
 
 
-def _check_wheel(task: Task, wheel: PythonWheelTask, settings: Settings, where: str) -> None:
+def _check_environment(task: Task, settings: Settings, where: str) -> None:
+    if isinstance(task.work, NotebookTask) and not task.environment_key:
+        return  # docs.databricks.com/api/workspace/jobs/create: only a notebook may leave it to itself
     if task.environment_key not in [environment.environment_key for environment in settings.environments]:
         found = (
             f"environment_key '{task.environment_key}' is not among the job's environments"
             if task.environment_key
             else "no environment_key"
         )
-        raise invalid(f"{where}: {found}; a {WHEEL} on serverless compute needs one")
-    if wheel.parameters and wheel.named_parameters is not None:
-        raise invalid(f"{where}: 'parameters' and 'named_parameters' exclude each other")
+        raise invalid(f"{where}: {found}; {_kind(task)} on serverless compute needs one")
 
 
 def _check_outcomes(settings: Settings) -> None:
@@ -174,12 +178,21 @@ def _texts(task: Task) -> Iterator[str]:
         case PythonWheelTask() as wheel:
             yield from wheel.parameters
             yield from (wheel.named_parameters or {}).values()
+        case SparkPythonTask() as script:
+            yield from script.parameters
+        case NotebookTask() as notebook:
+            yield from notebook.base_parameters.values()
         case ConditionTask() as condition:
             yield from (condition.left, condition.right)
         case RunJobTask() as other:
             yield from other.job_parameters.values()
             yield from other.python_params or ()
             yield from (other.python_named_params or {}).values()
+
+
+def _kind(task: Task) -> str:
+    name = next(name for name in TASK_TYPES if getattr(task, name) is not None)
+    return f"a {name}"
 
 
 def _unique(where: str, field: str, keys: Sequence[str]) -> None:

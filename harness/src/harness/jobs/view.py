@@ -92,8 +92,10 @@ def run_page(runs: Sequence[Run], filters: RunFilters, host_url: str) -> Json:
 def output(metadata: Json, task: TaskRun, logs: str, *, truncated: bool) -> Json:
     """Return what an attempt printed, if tasks of its type do, which run it began and how it failed."""
     shown: Json = {"metadata": metadata}
-    if any(WHEEL in found for found in _tasks(metadata)):
+    if any(kind in found for found in _tasks(metadata) for kind in (WHEEL, "spark_python_task")):
         shown |= {"logs": logs, "logs_truncated": truncated}
+    if task.notebook_result is not None:
+        shown |= {"notebook_output": {"result": task.notebook_result, "truncated": False}}
     if task.triggered_run_id:
         shown |= {"run_job_output": {"run_id": task.triggered_run_id}}
     if task.error or task.state.result_state in ("FAILED", "TIMEDOUT"):

@@ -19,9 +19,8 @@ class Spec:
     """What a task's process is to be; it travels as JSON."""
 
     folder: str
-    package_name: str
-    entry_point: str
-    arguments: Sequence[str]
+    program: Mapping[str, Any]
+    """Of which `kind`, and what that kind needs (harness/jobs/ports.py)."""
     path: Sequence[str]
     environment: Mapping[str, str]
     header: Sequence[str]
@@ -34,16 +33,39 @@ def run(spec: Spec) -> int:
     """
     _become(spec)
     try:
-        function = entry_point(spec.package_name, spec.entry_point)
-        sys.argv = [spec.package_name, *spec.arguments]
-        function()
+        result = _PROGRAMS[spec.program["kind"]](spec.program)
     except SystemExit as leave:
         if leave.code in (None, 0):
             return _report(spec, {"succeeded": True}, 0)
         return _failed(spec, leave)
     except BaseException as error:  # noqa: BLE001 - whatever a task raises, KeyboardInterrupt among it, is how it ended
         return _failed(spec, error)
-    return _report(spec, {"succeeded": True}, 0)
+    return _report(spec, {"succeeded": True, "notebook_result": result}, 0)
+
+
+def _run_wheel(program: Mapping[str, Any]) -> None:
+    function = entry_point(program["package_name"], program["entry_point"])
+    sys.argv = [program["package_name"], *program["arguments"]]
+    function()
+
+
+def _run_script(program: Mapping[str, Any]) -> None:
+    from harness_guest.scripts import run_script
+
+    run_script(program["file"], program["arguments"])
+
+
+def _run_notebook(program: Mapping[str, Any]) -> str | None:
+    from harness_guest.notebooks import run_notebook
+
+    return run_notebook(program["path"], program["file"], program["parameters"])
+
+
+_PROGRAMS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
+    "wheel": _run_wheel,
+    "script": _run_script,
+    "notebook": _run_notebook,
+}
 
 
 def entry_point(package_name: str, name: str) -> Callable[[], object]:
