@@ -90,9 +90,9 @@ def test_every_task_of_every_run_ends_once_and_none_begins_before_those_it_depen
         service = JobService(
             clock=FakeClock(START), ids=SeededIds(), store=store, layout=layout, runner=runner, files=NoFiles(), host_url="http://x"
         )
-        inner = service.create({**INNER, "max_concurrent_runs": 10}, "me")
+        inner = service.definitions.create({**INNER, "max_concurrent_runs": 10}, "me")
         environments = [{"environment_key": "default", "spec": {"environment_version": "5"}}]
-        job_id = service.create({"environments": environments, "tasks": [_with_job(task, inner) for task in tasks]}, "me")
+        job_id = service.definitions.create({"environments": environments, "tasks": [_with_job(task, inner) for task in tasks]}, "me")
         run_id = service.run_now(RunRequest(job_id), "me")
         _wait(service, run_id)
         run = runner.runs.get(run_id)

@@ -121,7 +121,7 @@ def test_parameters_are_resolved_for_each_task(workspace: Any, scripts: Any) -> 
     expected = ("--catalog", "dev", f"validate-{run.run_id}", "1.5", "true", "success", "2026-11-23", grid)
     assert workspace.runner.ran[1].program.arguments == expected
     assert [(one.name, one.value, one.default) for one in run.job_parameters] == [("catalog", "dev", "main")]
-    assert workspace.service.task_values(run.run_id) == {"train": {"run_id": "abc", "mae": 1.5, "better": True}}
+    assert workspace.service.records.task_values(run.run_id) == {"train": {"run_id": "abc", "mae": 1.5, "better": True}}
 
 
 def test_a_task_value_that_was_not_set_fails_the_task(workspace: Any, scripts: Any) -> None:

@@ -46,27 +46,27 @@ def routes(service: JobService) -> list[AnyRoute]:
 
 def _jobs(service: JobService, version: str) -> list[AnyRoute]:
     def create(call: Call) -> object:
-        return {"job_id": service.create(call.json(dict[str, object]), call.user)}
+        return {"job_id": service.definitions.create(call.json(dict[str, object]), call.user)}
 
     def reset(call: Call) -> object:
         body = call.json(ResetBody)
-        service.reset(body.job_id, body.new_settings)
+        service.definitions.reset(body.job_id, body.new_settings)
         return {}
 
     def update(call: Call) -> object:
         body = call.json(UpdateBody)
-        service.update(body.job_id, body.new_settings, body.fields_to_remove)
+        service.definitions.update(body.job_id, body.new_settings, body.fields_to_remove)
         return {}
 
     def delete(call: Call) -> object:
-        service.delete(call.json(JobBody).job_id)
+        service.definitions.delete(call.json(JobBody).job_id)
         return {}
 
     def get(call: Call) -> object:
-        return service.get(_number(call, "job_id"), call.query.get("page_token", ""))
+        return service.definitions.get(_number(call, "job_id"), call.query.get("page_token", ""))
 
     def list_(call: Call) -> object:
-        return service.list(
+        return service.definitions.list(
             name=call.query.get("name"),
             limit=_optional(call, "limit", 20),
             page_token=call.query.get("page_token") or call.query.get("offset", ""),
@@ -91,13 +91,13 @@ def _jobs(service: JobService, version: str) -> list[AnyRoute]:
 
 def _runs(service: JobService, version: str) -> list[AnyRoute]:
     def get(call: Call) -> object:
-        return service.get_run(_number(call, "run_id"), call.query.get("page_token", ""))
+        return service.records.get_run(_number(call, "run_id"), call.query.get("page_token", ""))
 
     def get_output(call: Call) -> object:
-        return service.get_output(_number(call, "run_id"))
+        return service.records.get_output(_number(call, "run_id"))
 
     def list_(call: Call) -> object:
-        return service.list_runs(
+        return service.records.list_runs(
             RunFilters(
                 job_id=_number(call, "job_id") if "job_id" in call.query else None,
                 active_only=_flag(call, "active_only"),
@@ -119,7 +119,7 @@ def _runs(service: JobService, version: str) -> list[AnyRoute]:
         return {}
 
     def delete(call: Call) -> object:
-        service.delete_run(call.json(RunBody).run_id)
+        service.records.delete_run(call.json(RunBody).run_id)
         return {}
 
     base = f"/api/{version}/jobs/runs"
@@ -135,10 +135,10 @@ def _runs(service: JobService, version: str) -> list[AnyRoute]:
 
 def _own(service: JobService) -> list[AnyRoute]:
     def output(call: Call) -> object:
-        return service.output_since(_whole(call.params["run_id"], "run_id"), call.require("task_key"), _optional(call, "offset", 0))
+        return service.records.output_since(_whole(call.params["run_id"], "run_id"), call.require("task_key"), _optional(call, "offset", 0))
 
     def values(call: Call) -> object:
-        return service.task_values(_whole(call.params["run_id"], "run_id"))
+        return service.records.task_values(_whole(call.params["run_id"], "run_id"))
 
     return [
         Route("GET", "/__harness__/runs/{run_id}/output", output, "docs/coverage.md"),

@@ -1,23 +1,24 @@
-"""Jobs and their runs: definitions, limits, tokens, queues; the runs themselves go on in the background."""
+"""Starting and ending runs of jobs: limits, tokens, queues; the runs themselves go on in the background."""
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from harness.clock import Clock, millis
 from harness.config import Layout
 from harness.ids import Ids
-from harness.jobs import output, states, view
+from harness.jobs import states
 from harness.jobs.arguments import check_request
+from harness.jobs.definitions import Definitions, decoded
 from harness.jobs.execution import Execution, RunEvent, Surroundings
-from harness.jobs.model import Job, Run, RunRequest, Settings, State
+from harness.jobs.model import Run, RunRequest, Settings, State
 from harness.jobs.ports import DependencyFiles, TaskRunner
+from harness.jobs.records import Records
 from harness.jobs.runs import Runs
-from harness.jobs.settings import Json, invalid, merged, parse, sleeping_triggers
+from harness.jobs.settings import parse
 from harness.jobs.starting import Origin, new_run
 from harness.state import Documents, Store
 
@@ -32,7 +33,7 @@ class _Executing:
 
 
 class JobService:
-    """Creates, changes, shows and runs jobs."""
+    """Runs jobs; `definitions` has the jobs themselves, `records` what became of their runs."""
 
     def __init__(
         self,
@@ -48,11 +49,12 @@ class JobService:
     ) -> None:
         self._clock = clock
         self._ids = ids
-        self._jobs = Documents(store, "job", Job)
+        self.definitions = Definitions(clock=clock, ids=ids, store=store)
         self._tokens = Documents(store, "job_run_token", int)
         self._runs = Runs(store, layout.logs / "runs")
-        self._host_url = host_url.rstrip("/")
-        self._around = Surroundings(self._runs, self, runner, files, clock, ids, self._host_url, on_event)
+        host_url = host_url.rstrip("/")
+        self.records = Records(self._runs, host_url)
+        self._around = Surroundings(self._runs, self, runner, files, clock, ids, host_url, on_event)
         self._executing: dict[int, _Executing] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -78,53 +80,14 @@ class JobService:
         for one in executing:
             one.thread.join(_SECONDS_TO_END)
 
-    def create(self, raw: Mapping[str, object], user: str) -> int:
-        """Keep a new job and return its id."""
-        settings = self._checked(raw)
-        job = Job(self._ids.number(), user, millis(self._clock.now()), _raw(raw))
-        self._jobs.put(_key(job.job_id), job)
-        log.info("job %d created: %s", job.job_id, settings.name)
-        return job.job_id
-
-    def reset(self, job_id: int, raw: Mapping[str, object]) -> None:
-        """Replace all settings of a job. Runs under way keep those they were started with."""
-        self._checked(raw)
-        with self._jobs.transaction():
-            self._jobs.put(_key(job_id), msgspec.structs.replace(self._job(job_id), settings=_raw(raw)))
-
-    def update(self, job_id: int, changes: Mapping[str, object], removed: Sequence[str]) -> None:
-        """Change some settings of a job."""
-        with self._jobs.transaction():
-            job = self._job(job_id)
-            raw = merged(msgspec.json.decode(job.settings, type=dict[str, object]), changes, removed)
-            self._checked(raw)
-            self._jobs.put(_key(job_id), msgspec.structs.replace(job, settings=_raw(raw)))
-
-    def delete(self, job_id: int) -> None:
-        """Remove a job; its runs stay. Assumption: runs under way go on."""
-        with self._jobs.transaction():
-            self._job(job_id)
-            self._jobs.delete(_key(job_id))
-
-    def get(self, job_id: int, page_token: str = "") -> Json:
-        """Return the job, its settings exactly as they were sent."""
-        return view.job(self._job(job_id), page_token)
-
-    def list(self, *, name: str | None = None, limit: int = 20, page_token: str = "", expand_tasks: bool = False) -> Json:
-        """Return a page of jobs, latest first; `name` is compared without case."""
-        jobs = sorted(self._jobs.list(), key=lambda job: (job.created_time, job.job_id), reverse=True)
-        if name is not None:
-            jobs = [job for job in jobs if view.name(job).lower() == name.lower()]
-        return view.job_page(jobs, limit=limit, page_token=page_token, expand_tasks=expand_tasks)
-
     def run_now(self, request: RunRequest, user: str, *, parent_task_run_id: int = 0) -> int:
         """Begin a run, for a caller or for an attempt of a Run Job task, and return its id; the same token gives the same run."""
-        with self._jobs.transaction():
-            job = self._job(request.job_id)
+        with self._tokens.transaction():
+            job = self.definitions.job(request.job_id)
             known = self._tokens.get(request.idempotency_token) if request.idempotency_token else None
             if known is not None:
                 return self._runs.get(known).run_id
-            settings = parse(msgspec.json.decode(job.settings, type=dict[str, object]))
+            settings = parse(decoded(job.settings))
             check_request(request, settings)
             origin = Origin(user, parent_task_run_id, millis(self._clock.now()))
             run = self._runs.put(new_run(job, settings, request, self._first_state(job.job_id, settings, request), origin, self._ids))
@@ -160,57 +123,6 @@ class JobService:
         for run in self._runs.active(job_id):
             self.cancel(run.run_id)
 
-    def delete_run(self, run_id: int) -> None:
-        """Forget a run that has ended."""
-        run = self._runs.get(run_id)
-        if not run.state.ended:
-            raise invalid(f"Run {run_id} is active; cancel it before it is deleted")
-        self._runs.delete([run])
-
-    def get_run(self, run_id: int, page_token: str = "") -> Json:
-        """Return a run of a job, or one attempt of one of its tasks."""
-        run, task = self._runs.find(run_id)
-        return view.run(run, self._host_url, only=task, page_token=page_token)
-
-    def list_runs(self, filters: view.RunFilters) -> Json:
-        """Return a page of runs, latest first."""
-        return view.run_page(self._runs.all(filters.job_id), filters, self._host_url)
-
-    def get_output(self, run_id: int) -> Json:
-        """Return what an attempt printed and, if it failed, its error and traceback."""
-        run, task = self._runs.find(run_id)
-        if task is None:
-            if len({found.task_key for found in run.tasks}) > 1:
-                message = "Retrieving the output of runs with multiple tasks is not supported."
-                raise invalid(f"{message} Please retrieve the output of each individual task run instead.")
-            task = run.tasks[-1]
-        logs, truncated = output.logs(self._runs.attempt_folder(run.run_id, task))
-        metadata = view.run(run, self._host_url, only=task)
-        return view.output(metadata, task, logs, truncated=truncated)
-
-    def output_since(self, run_id: int, task_key: str, offset: int) -> output.Piece:
-        """Return what the latest attempt of a task has printed to its standard output since `offset` bytes."""
-        run = self._runs.get(run_id)
-        if not run.attempts(task_key):
-            raise invalid(f"Run {run_id} has no task '{task_key}'.")
-        task = run.latest(task_key)
-        return output.piece(self._runs.attempt_folder(run_id, task), task, offset)
-
-    def task_values(self, run_id: int) -> Mapping[str, Mapping[str, object]]:
-        """Return the task values of a run, by task and key."""
-        return self._runs.values(self._runs.get(run_id).run_id)
-
-    def log_folder(self, run_id: int, task_key: str) -> Path:
-        """Return where the output of the latest attempt of a task lies."""
-        run = self._runs.get(run_id)
-        return self._runs.attempt_folder(run_id, run.latest(task_key))
-
-    def _checked(self, raw: Mapping[str, object]) -> Settings:
-        settings = parse(raw)
-        for name in sleeping_triggers(raw):
-            log.warning("job '%s': its %s is kept, but the harness starts no job by itself; use run-now", settings.name, name)
-        return settings
-
     def _first_state(self, job_id: int, settings: Settings, request: RunRequest) -> State:
         if len(self._runs.active(job_id)) < settings.max_concurrent_runs:
             return states.PENDING
@@ -239,12 +151,12 @@ class JobService:
                     del self._executing[run.run_id]
 
     def _start_queued(self, job_id: int) -> None:
-        with self._jobs.transaction():
+        with self._tokens.transaction():
             active = self._runs.active(job_id)
             queued = [run for run in active if run.state.life_cycle_state == "QUEUED"]
             if not queued:
                 return
-            settings = parse(msgspec.json.decode(queued[0].settings, type=dict[str, object]))
+            settings = parse(decoded(queued[0].settings))
             if len(active) - len(queued) >= settings.max_concurrent_runs:
                 return
             run = self._runs.change(queued[0].run_id, lambda run: _with_state(run, states.PENDING))
@@ -260,20 +172,6 @@ class JobService:
         self._runs.change(run.run_id, lambda run: msgspec.structs.replace(run, state=states.INTERRUPTED, tasks=tasks, end_time=now))
         log.warning("run %d of job %d was active when the harness ended; it is marked as failed", run.run_id, run.job_id)
 
-    def _job(self, job_id: int) -> Job:
-        job = self._jobs.get(_key(job_id))
-        if job is None:
-            raise invalid(f"Job {job_id} does not exist.")  # as for runs (runs.py)
-        return job
-
 
 def _with_state(run: Run, state: State) -> Run:
     return msgspec.structs.replace(run, state=state)
-
-
-def _raw(raw: Mapping[str, object]) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(raw))
-
-
-def _key(number: int) -> str:
-    return f"{number:020d}"
