@@ -20,6 +20,7 @@ BASE_REQUIREMENTS = (
     "msgspec>=0.20",  # model servers: bodies of plain numbers, read by their type (guest/harness_guest/fast_bodies.py)
     "orjson",  # model servers: predictions written as JSON
     "uvloop; sys_platform != 'win32'",  # model servers
+    "ipython>=9,<10",  # runs the cells of notebooks, as on the platform
     "matplotlib>=3.9",  # pictures of tasks and notebooks
     "setuptools",  # old wheels import pkg_resources
 )

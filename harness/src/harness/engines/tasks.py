@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
+from uv import find_uv_bin
 
 from harness.config import Layout
 from harness.engines.children import Child
@@ -44,6 +45,7 @@ class TaskRunner:
         self._environments = environments
         self._lifeline = lifeline
         self._variables = variables
+        self._files = layout.files
         self.parents = WarmParents(lifeline=lifeline, log=layout.logs / "tasks.log")
         """What tasks are forked from; model servers are too."""
 
@@ -91,6 +93,10 @@ class TaskRunner:
             **self._variables(),
             "HARNESS_TASK_VALUES": str(task.values),
             "HARNESS_TASK_KEY": task.task_key,
+            "HARNESS_TASK_FOLDER": str(task.folder),
+            "HARNESS_TASK_RUN_ID": str(task.task_run_id),
+            "HARNESS_UV": find_uv_bin(),
+            "MPLBACKEND": "Agg",  # no window opens on the machine of a task
         }
         return {
             "folder": str(task.folder),
@@ -98,6 +104,7 @@ class TaskRunner:
             "path": path,
             "environment": variables,
             "header": environment.notes,
+            "roots": {root: str(self._files / root.strip("/")) for root in ("/Workspace", "/Volumes")},
         }
 
 

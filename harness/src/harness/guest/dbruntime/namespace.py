@@ -2,7 +2,13 @@
 
 from typing import Any, NoReturn
 
+from dbruntime.display import display, display_html
+from dbruntime.file_system import FileSystem
+from dbruntime.library import Library
+from dbruntime.notebook import Notebook
+from dbruntime.secret_values import Secrets
 from dbruntime.task_values import TaskValues
+from dbruntime.widgets import Widgets
 
 
 class NotThere:
@@ -30,15 +36,36 @@ class Jobs:
 
 
 class DBUtils:
-    """`dbutils`: `jobs.taskValues`; every other part raises `NotImplementedError` that names it."""
+    """`dbutils`; a part that is not here raises `NotImplementedError` that names it."""
 
     def __init__(self) -> None:
+        self.fs = FileSystem()
         self.jobs = Jobs()
+        self.library = Library()
+        self.notebook = Notebook()
+        self.secrets = Secrets()
+        self.widgets = Widgets()
+        self.notebook.entry_point = EntryPoint(self)
 
     def __getattr__(self, part: str) -> NotThere:
         if part.startswith("_"):
             raise AttributeError(part)
         return NotThere(f"dbutils.{part}")
+
+
+class EntryPoint:
+    """`dbutils.notebook.entry_point`, by which notebooks reach their context."""
+
+    def __init__(self, dbutils: DBUtils) -> None:
+        self._dbutils = dbutils
+
+    def getDbutils(self) -> "EntryPoint":  # noqa: N802 - the platform's name
+        """Return what has a `notebook()`."""
+        return self
+
+    def notebook(self) -> Notebook:
+        """Return `dbutils.notebook`."""
+        return self._dbutils.notebook
 
 
 class LazySession:
@@ -86,15 +113,16 @@ class UserNamespaceInitializer:
     _instance: "UserNamespaceInitializer | None" = None
 
     def __init__(self) -> None:
+        self.dbutils = DBUtils()
         self._globals: dict[str, object] = {
-            "dbutils": DBUtils(),
+            "dbutils": self.dbutils,
             "spark": LazySession(),
             "sql": _sql,
             "table": _table,
             "udf": _udf,
-            "display": NotThere("display"),
-            "displayHTML": NotThere("displayHTML"),
-            "getArgument": NotThere("getArgument"),
+            "display": display,
+            "displayHTML": display_html,
+            "getArgument": self.dbutils.widgets.getArgument,
             "sc": NotThere("sc", _ON_SERVERLESS),
             "sqlContext": NotThere("sqlContext", _ON_SERVERLESS),
         }

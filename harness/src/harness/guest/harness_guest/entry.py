@@ -7,9 +7,11 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from harness_guest.workspace_paths import WorkspacePaths
 
 REPORT = "report.json"
 
@@ -24,6 +26,8 @@ class Spec:
     path: Sequence[str]
     environment: Mapping[str, str]
     header: Sequence[str]
+    roots: Mapping[str, str] = field(default_factory=dict)
+    """Which folders of this machine `/Workspace` and `/Volumes` are."""
 
 
 def run(spec: Spec) -> int:
@@ -33,7 +37,7 @@ def run(spec: Spec) -> int:
     """
     _become(spec)
     try:
-        result = _PROGRAMS[spec.program["kind"]](spec.program)
+        result = _PROGRAMS[spec.program["kind"]](spec)
     except SystemExit as leave:
         if leave.code in (None, 0):
             return _report(spec, {"succeeded": True}, 0)
@@ -43,25 +47,26 @@ def run(spec: Spec) -> int:
     return _report(spec, {"succeeded": True, "notebook_result": result}, 0)
 
 
-def _run_wheel(program: Mapping[str, Any]) -> None:
+def _run_wheel(spec: Spec) -> None:
+    program = spec.program
     function = entry_point(program["package_name"], program["entry_point"])
     sys.argv = [program["package_name"], *program["arguments"]]
     function()
 
 
-def _run_script(program: Mapping[str, Any]) -> None:
+def _run_script(spec: Spec) -> None:
     from harness_guest.scripts import run_script
 
-    run_script(program["file"], program["arguments"])
+    run_script(spec.program["file"], spec.program["arguments"])
 
 
-def _run_notebook(program: Mapping[str, Any]) -> str | None:
+def _run_notebook(spec: Spec) -> str | None:
     from harness_guest.notebooks import run_notebook
 
-    return run_notebook(program["path"], program["file"], program["parameters"])
+    return run_notebook(spec.program["path"], spec.program["file"], spec.program["parameters"], spec.folder)
 
 
-_PROGRAMS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
+_PROGRAMS: Mapping[str, Callable[[Spec], str | None]] = {
     "wheel": _run_wheel,
     "script": _run_script,
     "notebook": _run_notebook,
@@ -102,6 +107,7 @@ def _become(spec: Spec) -> None:
         os.dup2(file, stream.fileno())
         os.close(file)
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a real stream, and a line is seen as soon as it is printed
+    WorkspacePaths(spec.roots).install()
     for line in spec.header:
         print(f"[harness] {line}")  # noqa: T201 - the task's log
 

@@ -1,22 +1,172 @@
-"""A notebook as a task: its cells in one namespace, in order, until its end or `dbutils.notebook.exit`."""
+"""A notebook as a task: its cells in one IPython shell, in order, until its end or `dbutils.notebook.exit`."""
 
-from collections.abc import Mapping
+import os
+import posixpath
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness_guest.notebook_cells import Cell, cells
+from dbruntime.namespace import UserNamespaceInitializer
+from dbruntime.notebook import NotebookExit
+from harness_guest.notebook_cells import Cell, NotNotebookError, cells
+from harness_guest.notebook_packages import install, restart
+from harness_guest.notebook_record import Record
+from harness_guest.notebook_shell import make_shell
+
+_WIDGET = re.compile(r"\$(?P<name>\w+)=(?P<value>.*)", re.DOTALL)
 
 
-def run_notebook(path: str, file: str, _parameters: Mapping[str, str]) -> str | None:
-    """Run the notebook in `file` and return what it exits with."""
-    namespace: dict[str, object] = {"__name__": "__main__"}
-    for cell in cells(Path(file).read_text()):
-        _run(cell, path, namespace)
+class NotEmulatedError(NotImplementedError):
+    """A notebook asks for something of the platform that is not here."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a notebook stands: its path in the workspace, and the file."""
+
+    path: str
+    file: Path
+
+    def other(self, path: str) -> "Place":
+        """Return the notebook at `path`, which may be relative to this one; `FileNotFoundError` when there is none."""
+        wanted = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), path))
+        wanted = wanted if wanted.startswith(("/Workspace/", "/Volumes/")) else f"/Workspace{wanted}"
+        for name in (wanted, f"{wanted}.py", f"{wanted}.ipynb"):
+            file = Path(name)
+            if file.is_file():
+                return Place(wanted, file)
+        raise FileNotFoundError(f"{self.path}: no notebook at {path} ({wanted})")
+
+
+class Running:
+    """A notebook under way, and those it includes by %run."""
+
+    def __init__(self, place: Place, record: Record) -> None:
+        self._dbutils = UserNamespaceInitializer.getOrCreate().dbutils
+        self._record = record
+        self._place = place
+        self._shell = make_shell(
+            UserNamespaceInitializer.getOrCreate().get_namespace_globals(), {name: self._line(name) for name in _MAGICS}
+        )
+
+    def run(self, place: Place) -> None:
+        """Run a notebook's cells; the first that fails ends it, with its error."""
+        before, self._place = self._place, place
+        try:
+            for cell in _read(place):
+                with self._record.cell(cell):
+                    self._run_cell(cell)
+        finally:
+            self._place = before
+
+    def _run_cell(self, cell: Cell) -> None:
+        if cell.kind == "python":
+            self._shell.run(cell.source, f"{self._place.path}, cell {cell.number}")
+            return
+        act = _MAGICS.get(cell.kind)
+        if act is None:
+            known = ", ".join(f"%{name}" for name in ("python", *_MAGICS))
+            raise NotEmulatedError(f"{self._place.path}, cell {cell.number}: %{cell.kind} is not emulated; emulated: {known}")
+        act(self, cell.source)
+
+    def _line(self, name: str) -> Callable[[str], None]:
+        """Return a magic as a line of a Python cell."""
+        return lambda text: _MAGICS[name](self, text)
+
+    def include(self, text: str) -> None:
+        """`%run PATH $widget="value" …`: the cells of another notebook, in this one's namespace."""
+        path, *given = shlex.split(text)
+        values = {}
+        for each in given:
+            match = _WIDGET.fullmatch(each)
+            if match is None:
+                raise ValueError(f"%run {path}: '{each}' is not of the form $widget=\"value\"")
+            values[match["name"]] = match["value"]
+        self._dbutils.widgets.give(values)
+        self.run(self._place.other(path))
+
+    def query(self, text: str) -> None:
+        """`%sql`: each statement; the last one's rows are shown, and kept as `_sqldf`."""
+        names = self._shell.names
+        frame = None
+        for statement in _statements(text):
+            frame = names["spark"].sql(statement)
+        if frame is not None:
+            names["_sqldf"] = frame
+            if frame.columns:
+                names["display"](frame)
+
+    def bash(self, text: str) -> None:
+        """`%sh`: a shell script; it fails the cell only with `-e`, as on the platform."""
+        options = ["-e"] if text.startswith("-e") else []
+        subprocess.run(["/bin/bash", *options, "-c", text.removeprefix("-e")], check=bool(options), stdout=sys.stdout, stderr=sys.stderr)
+
+    def files(self, text: str) -> None:
+        """`%fs ls PATH` and the like."""
+        name, *arguments = shlex.split(text)
+        result = getattr(self._dbutils.fs, name)(*arguments)
+        for line in result if isinstance(result, list) else [result]:
+            print(line)  # noqa: T201 - what the cell shows
+
+    def pip(self, text: str) -> None:
+        """`%pip install …`: into this task alone."""
+        install(shlex.split(text))
+
+    def restart(self, _: str = "") -> None:
+        """`%restart_python`: what was installed is seen, what was defined is gone."""
+        restart(self._shell)
+
+    def nothing(self, _: str) -> None:
+        """`%md`: text for readers."""
+
+
+_MAGICS: Mapping[str, Callable[[Running, str], None]] = {
+    "md": Running.nothing,
+    "run": Running.include,
+    "sql": Running.query,
+    "sh": Running.bash,
+    "fs": Running.files,
+    "pip": Running.pip,
+    "restart_python": Running.restart,
+}
+
+
+def run_notebook(path: str, file: str, parameters: Mapping[str, str], folder: str) -> str | None:
+    """Run the notebook in `file`, which stands at `path` of the workspace, and return what it exits with.
+
+    Its cells with what they showed are kept in `folder` as `notebook.ipynb`, however it ends.
+    """
+    place = Place(path if path.startswith("/") else f"/{path}", Path(file))
+    dbutils = UserNamespaceInitializer.getOrCreate().dbutils
+    dbutils.widgets.give(parameters)
+    dbutils.notebook.path = place.path
+    os.chdir(place.file.parent)
+    sys.path.insert(0, str(place.file.parent))
+    record = Record(Path(folder))
+    try:
+        running = Running(place, record)
+        dbutils.library.on_restart = running.restart
+        running.run(place)
+    except NotebookExit as leave:
+        print(f"Notebook exited: {leave.value}")  # noqa: T201 - as the platform shows it
+        return leave.value
+    finally:
+        record.write()
     return None
 
 
-def _run(cell: Cell, path: str, namespace: dict[str, object]) -> None:
-    if cell.kind == "md":
-        return
-    if cell.kind != "python":
-        raise NotImplementedError(f"{path}, cell {cell.number}: %{cell.kind} is not emulated")
-    exec(compile("\n" * (cell.line - 1) + cell.source, path, "exec"), namespace)  # noqa: S102 - running it is the task
+def _read(place: Place) -> Sequence[Cell]:
+    try:
+        return cells(place.file.read_text())
+    except NotNotebookError as error:
+        raise NotNotebookError(f"{place.path}: {error}") from error
+
+
+def _statements(text: str) -> list[str]:
+    """Return the statements of a %sql cell; semicolons in quotes and comments separate nothing."""
+    parts = re.findall(r"""(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*.*?\*/|[^;])+""", text, re.DOTALL)
+    return [part.strip() for part in parts if re.sub(r"--[^\n]*|/\*.*?\*/", "", part, flags=re.DOTALL).strip()]
