@@ -12,7 +12,9 @@ HEADER = "# Databricks notebook source"
 _SEPARATOR = "# COMMAND ----------"
 _MAGIC = re.compile(r"# MAGIC ?")
 _TITLE = re.compile(r"# DBTITLE \d+,\s*(?P<title>.*)")
-_NAME = re.compile(r"%(?P<name>[a-z_]+)(?:[ \t]+|$)(?P<rest>.*)", re.DOTALL)
+_NAME = re.compile(r"%%?(?P<name>[a-z]+)(?:[ \t]*\n|[ \t]+|$)(?P<rest>.*)", re.DOTALL)
+# Magics that the whole cell is for; any other is a line of Python code to IPython, and may stand among such lines.
+WHOLE = frozenset({"md", "sql", "sh", "scala", "r", "python"})
 LANGUAGES = {"python": "python", "sql": "sql", "scala": "scala", "r": "r"}
 
 
@@ -22,7 +24,7 @@ class NotNotebookError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: what kind it is ("python" or the name of a magic), its text, and where that begins in the notebook."""
+    """One cell: what kind it is (one of `WHOLE`), its text, and where that begins in the notebook."""
 
     kind: str
     source: str
@@ -90,8 +92,9 @@ def _of_json(text: str) -> list[Cell]:
 
 
 def _magic(lines: Sequence[str], number: int, first: int, title: str) -> Cell:
-    """Return a cell whose first line names its kind; without a name it is Python all the same."""
-    named = _NAME.fullmatch("\n".join(lines))
-    if named is None or named["name"] == "python":
-        return Cell("python", "\n".join(lines) if named is None else named["rest"], number, first, title)
+    """Return a cell whose first line may name its kind; else it is Python."""
+    text = "\n".join(lines)
+    named = _NAME.fullmatch(text)
+    if named is None or named["name"] not in WHOLE:
+        return Cell("python", text, number, first, title)
     return Cell(named["name"], named["rest"], number, first, title)

@@ -33,6 +33,16 @@ class Shell:
         self._shell.user_ns.update(self._first)
 
 
+def _as_written(act: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a magic that gets its line as it stands: `$x="y"` is a widget's value to %run, no variable of the notebook."""
+
+    def magic(line: str) -> None:
+        act(line)
+
+    magic._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]  # noqa: SLF001 - IPython's name for it
+    return magic
+
+
 def make_shell(names: Mapping[str, object], magics: Mapping[str, Callable[[str], None]]) -> Shell:
     """Return a shell whose cells find `names` and, as lines that begin with `%`, `magics`."""
     os.environ.setdefault("IPYTHONDIR", str(Path.cwd() / ".ipython"))
@@ -63,5 +73,5 @@ def make_shell(names: Mapping[str, object], magics: Mapping[str, Callable[[str],
     settings.InteractiveShell.compiler_class = Compiler
     shell = Quiet(config=settings)
     for name, act in magics.items():
-        shell.register_magic_function(act, "line", name)
+        shell.register_magic_function(_as_written(act), "line", name)
     return Shell(shell, names)

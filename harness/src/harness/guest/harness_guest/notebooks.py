@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dbruntime.namespace import UserNamespaceInitializer
@@ -49,9 +50,8 @@ class Running:
         self._dbutils = UserNamespaceInitializer.getOrCreate().dbutils
         self._record = record
         self._place = place
-        self._shell = make_shell(
-            UserNamespaceInitializer.getOrCreate().get_namespace_globals(), {name: self._line(name) for name in _MAGICS}
-        )
+        lines = {name: partial(act, self) for name, act in _LINES.items()}
+        self._shell = make_shell(UserNamespaceInitializer.getOrCreate().get_namespace_globals(), lines)
 
     def run(self, place: Place) -> None:
         """Run a notebook's cells; the first that fails ends it, with its error."""
@@ -67,15 +67,11 @@ class Running:
         if cell.kind == "python":
             self._shell.run(cell.source, f"{self._place.path}, cell {cell.number}")
             return
-        act = _MAGICS.get(cell.kind)
+        act = _CELLS.get(cell.kind)
         if act is None:
-            known = ", ".join(f"%{name}" for name in ("python", *_MAGICS))
+            known = ", ".join(f"%{name}" for name in ("python", *_CELLS, *_LINES))
             raise NotEmulatedError(f"{self._place.path}, cell {cell.number}: %{cell.kind} is not emulated; emulated: {known}")
         act(self, cell.source)
-
-    def _line(self, name: str) -> Callable[[str], None]:
-        """Return a magic as a line of a Python cell."""
-        return lambda text: _MAGICS[name](self, text)
 
     def include(self, text: str) -> None:
         """`%run PATH $widget="value" …`: the cells of another notebook, in this one's namespace."""
@@ -124,11 +120,9 @@ class Running:
         """`%md`: text for readers."""
 
 
-_MAGICS: Mapping[str, Callable[[Running, str], None]] = {
-    "md": Running.nothing,
+_CELLS: Mapping[str, Callable[[Running, str], None]] = {"md": Running.nothing, "sql": Running.query, "sh": Running.bash}
+_LINES: Mapping[str, Callable[[Running, str], None]] = {
     "run": Running.include,
-    "sql": Running.query,
-    "sh": Running.bash,
     "fs": Running.files,
     "pip": Running.pip,
     "restart_python": Running.restart,
