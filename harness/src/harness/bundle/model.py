@@ -47,12 +47,19 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A wheel to build: `build` runs in `path` (relative to the bundle's folder) when it is given."""
+    """A wheel to build: `build` runs in `path` (relative to the bundle's folder) when it is given.
+
+    `executable` is the shell that runs it, `files` are globs of what it leaves (default: `dist/*.whl` in `path`), and with
+    `dynamic_version` other content has another version.
+    """
 
     key: str
     path: str
     build: str | None
     at: Position = field(compare=False)
+    executable: str | None = None
+    files: Sequence[str] = ()
+    dynamic_version: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,18 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """The privileges of one principal on a securable of Unity Catalog."""
+
+    principal: str
+    privileges: Sequence[str]
+
+    def body(self) -> dict[str, Json]:
+        """Return the line of a privilege assignment."""
+        return {"principal": self.principal, "privileges": list(self.privileges)}
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One resource: `body` is what its API takes, but for ids of others (`${resources.jobs.x.id}`) and local wheels."""
 
@@ -77,6 +96,8 @@ class Resource:
     body: Mapping[str, Json]
     permissions: Sequence[Permission]
     at: Position = field(compare=False)
+    grants: Sequence[Grant] = ()
+    prevent_destroy: bool = False
 
     @property
     def path(self) -> str:

@@ -3,17 +3,29 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.bundle.conform import UnknownKey
-from harness.bundle.model import Artifact, Bundle, Paths, Permission, Resource
+from harness.bundle.model import Artifact, Bundle, Grant, Paths, Permission, Resource
 from harness.bundle.nodes import Node
 from harness.errors import NotEmulated, UserError
 
-# In the order in which they are made; models that are deployed as endpoints and monitors belong to the workflow's own tasks.
-KINDS = ("schemas", "volumes", "registered_models", "experiments", "jobs")
-_NOT_SENT = {"permissions", "lifecycle"}
+# In the order in which they are made, where none refers to another.
+KINDS = (
+    "secret_scopes",
+    "schemas",
+    "volumes",
+    "registered_models",
+    "models",
+    "experiments",
+    "quality_monitors",
+    "model_serving_endpoints",
+    "jobs",
+)
+_NOT_SENT = {"permissions", "lifecycle", "grants"}
 # docs.databricks.com/dev-tools/bundles/permissions: the bundle's three levels, in the words of each kind
 _LEVELS: Mapping[str, Mapping[str, str]] = {
     "jobs": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_VIEW", "CAN_RUN": "CAN_MANAGE_RUN"},
     "experiments": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_READ"},
+    "models": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_READ"},
+    "model_serving_endpoints": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_VIEW", "CAN_RUN": "CAN_QUERY"},
 }
 _ARTIFACT_TYPES = ("whl",)
 
@@ -42,7 +54,16 @@ def _artifacts(tree: Node) -> Iterator[Artifact]:
         kind = _text(artifact, "type") or "whl"
         if kind not in _ARTIFACT_TYPES:
             raise NotEmulated(f"{artifact.at}: artifacts.{key}: type '{kind}'")
-        yield Artifact(key, _text(artifact, "path"), _text(artifact, "build") or None, artifact.at)
+        files = artifact.child("files")
+        yield Artifact(
+            key,
+            _text(artifact, "path"),
+            _text(artifact, "build") or None,
+            artifact.at,
+            executable=_text(artifact, "executable") or None,
+            files=tuple(_text(each, "source") for each in files.items()) if files is not None else (),
+            dynamic_version=_text(artifact, "dynamic_version") == "true",
+        )
 
 
 def _resources(tree: Node) -> Iterator[Resource]:
@@ -64,7 +85,20 @@ def _resource(tree: Node, kind: str, key: str, resource: Node) -> Resource:
         body=body,
         permissions=tuple(_permissions(tree, kind, resource)),
         at=resource.at,
+        grants=tuple(_grants(resource)),
+        prevent_destroy=_text(resource, "lifecycle", "prevent_destroy") == "true",
     )
+
+
+def _grants(resource: Node) -> Iterator[Grant]:
+    lines = resource.child("grants")
+    for line in lines.items() if lines is not None else ():
+        privileges = line.child("privileges")
+        principal = _text(line, "principal")
+        names = tuple(_text(each) for each in privileges.items()) if privileges is not None else ()
+        if not principal or not names:
+            raise UserError(f"{line.at}: grants: expected 'principal' and 'privileges', such as {{principal: users, privileges: [SELECT]}}")
+        yield Grant(principal, names)
 
 
 def _permissions(tree: Node, kind: str, resource: Node) -> Iterator[Permission]:
