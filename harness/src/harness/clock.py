@@ -47,3 +47,8 @@ class FakeClock:
 def millis(moment: dt.datetime) -> int:
     """Return `moment` as milliseconds since 1970, the platform's unit for times in JSON."""
     return int(moment.timestamp() * 1000)
+
+
+def moment(millis: int) -> dt.datetime:
+    """Return the moment that the platform writes as `millis`."""
+    return dt.datetime.fromtimestamp(millis / 1000, dt.UTC)

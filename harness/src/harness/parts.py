@@ -20,6 +20,7 @@ from harness.engines.processes import Lifeline
 from harness.engines.spark import SparkEngine
 from harness.engines.spark_rows import SparkRows
 from harness.engines.tasks import TaskRunner
+from harness.errors import ApiError
 from harness.http import AnyRoute, application
 from harness.http.direct import DirectProtocol, protocol
 from harness.identity import Credentials, IdentityService, signing_key
@@ -143,7 +144,16 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
     )
     files = FilesService(layout=layout, clock=clock, volumes=unity_service, secret=ids.hex32().encode())
     objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
-    job_service = JobService(clock=clock, ids=ids, store=store, layout=layout, runner=tasks, files=TaskFiles(objects, files), host_url=host)
+    job_service = JobService(
+        clock=clock,
+        ids=ids,
+        store=store,
+        layout=layout,
+        runner=tasks,
+        files=TaskFiles(objects, files),
+        data=WatchedData(unity_service, files),
+        host_url=host,
+    )
     proxy = MlflowProxy(url=lambda: mlflow.url)
     answered: list[AnyRoute] = [
         *control_routes(lambda: {"spark": spark.alive(), "mlflow": mlflow.alive(), "tasks": tasks.alive()}),
@@ -228,3 +238,27 @@ class TaskFiles:
     def file(self, path: str) -> Path:
         """Return the file at `/Workspace/…` or `/Volumes/…`."""
         return self.files.file(path) if path.startswith("/Volumes/") else self.objects.local_path(path)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedData:
+    """Volumes and tables as triggers of jobs see them."""
+
+    unity: UnityService
+    volumes: FilesService
+
+    def files(self, folder: str) -> Mapping[str, int]:
+        """Return the size of every file under `/Volumes/…`, by path."""
+        try:
+            root = self.volumes.locate(folder)
+        except ApiError:  # no such volume (yet)
+            return {}
+        return {str(path): path.stat().st_size for path in root.rglob("*") if path.is_file()}
+
+    def version(self, table: str) -> int | None:
+        """Return the version of a Delta table, the number of the newest file of its log; None when there is no such table."""
+        try:
+            folder = self.unity.table_path(FullName(*table.split("."))) / "_delta_log"
+        except ApiError:  # no such schema (yet)
+            return None
+        return max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()), default=None)

@@ -92,6 +92,22 @@ class Files:
 
 
 @dataclass
+class Data:
+    """What triggers watch: sizes of files, versions of tables."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+
+    def files(self, folder: str) -> Mapping[str, int]:
+        """Return the files in a folder."""
+        return {path: size for path, size in self.sizes.items() if path.startswith(folder)}
+
+    def version(self, table: str) -> int | None:
+        """Return the version of a table."""
+        return self.versions.get(table)
+
+
+@dataclass
 class Workspace:
     """A running harness with nothing but jobs."""
 
@@ -100,6 +116,7 @@ class Workspace:
     runner: ScriptedRunner
     clock: FakeClock
     events: list[RunEvent]
+    data: Data
     layout: Layout
     store: Store
     sdk: WorkspaceClient
@@ -136,7 +153,7 @@ class Workspace:
 
     def service_again(self) -> JobService:
         """Return the service of a second harness on the same state."""
-        return _service(self.clock, self.store, self.layout, self.runner, [])
+        return _service(self.clock, self.store, self.layout, self.runner, self.data, [])
 
 
 @dataclass(frozen=True)
@@ -176,8 +193,8 @@ def scripts() -> Scripts:
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """A harness of jobs alone."""
     layout = Layout(tmp_path).make()
-    store, clock, runner, events = Store(layout.database), FakeClock(START), ScriptedRunner(), list[RunEvent]()
-    service = _service(clock, store, layout, runner, events)
+    store, clock, runner, data, events = Store(layout.database), FakeClock(START), ScriptedRunner(), Data(), list[RunEvent]()
+    service = _service(clock, store, layout, runner, data, events)
     server = uvicorn.Server(
         uvicorn.Config(application(routes(service), callers=OneToken(TOKEN, "me@example.com")), port=0, log_level="warning", ws="none")
     )
@@ -186,14 +203,14 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
     thread.start()
     with httpx.Client(base_url=host, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20) as http:
-        yield Workspace(host, service, runner, clock, events, layout, store, WorkspaceClient(host=host, token=TOKEN), http)
+        yield Workspace(host, service, runner, clock, events, data, layout, store, WorkspaceClient(host=host, token=TOKEN), http)
     server.should_exit = True
     service.close()
     store.close()
     socket.close()
 
 
-def _service(clock: FakeClock, store: Store, layout: Layout, runner: ScriptedRunner, events: list[RunEvent]) -> JobService:
+def _service(clock: FakeClock, store: Store, layout: Layout, runner: ScriptedRunner, data: Data, events: list[RunEvent]) -> JobService:
     return JobService(
         clock=clock,
         ids=SeededIds(),
@@ -201,6 +218,7 @@ def _service(clock: FakeClock, store: Store, layout: Layout, runner: ScriptedRun
         layout=layout,
         runner=runner,
         files=Files(),
+        data=data,
         host_url="http://harness",
         on_event=events.append,
     )

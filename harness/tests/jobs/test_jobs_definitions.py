@@ -175,11 +175,3 @@ def test_what_the_harness_cannot_run_is_refused_by_name(workspace: Any, more: di
 
         assert (answer.status_code, answer.json()["error_code"]) == (400, "NOT_IMPLEMENTED")
         assert re.search(message, answer.json()["message"])
-
-
-def test_a_schedule_that_would_fire_is_kept_and_said_not_to(workspace: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """The harness starts no job by itself, and its log says so."""
-    schedule = {"quartz_cron_expression": "0 0 8 * * ?", "timezone_id": "UTC"}
-    workspace.create(task("a"), name="daily", schedule=schedule)
-
-    assert "job 'daily': its schedule is kept, but the harness starts no job by itself; use run-now" in caplog.text

@@ -45,6 +45,17 @@ class Fails:
         return Outcome("FAILED", "no") if task.task_key in self.failing else Outcome("SUCCESS")
 
 
+class NoData:
+    """Nothing to watch."""
+
+    def files(self, _: str) -> dict[str, int]:
+        """Return no files."""
+        return {}
+
+    def version(self, _: str) -> None:
+        """Return no version."""
+
+
 class NoFiles:
     """No wheel is asked for."""
 
@@ -88,7 +99,14 @@ def test_every_task_of_every_run_ends_once_and_none_begins_before_those_it_depen
         upstream = {str(task["task_key"]): _before(task) for task in tasks}
         runner = Fails(failing, Runs(store, layout.logs / "runs"), upstream)
         service = JobService(
-            clock=FakeClock(START), ids=SeededIds(), store=store, layout=layout, runner=runner, files=NoFiles(), host_url="http://x"
+            clock=FakeClock(START),
+            ids=SeededIds(),
+            store=store,
+            layout=layout,
+            runner=runner,
+            files=NoFiles(),
+            data=NoData(),
+            host_url="http://x",
         )
         inner = service.definitions.create({**INNER, "max_concurrent_runs": 10}, "me")
         environments = [{"environment_key": "default", "spec": {"environment_version": "5"}}]

@@ -12,6 +12,7 @@ from harness.jobs.ports import (
 )
 from harness.jobs.routes import routes
 from harness.jobs.service import JobService
+from harness.jobs.triggers import WatchedData
 
 __all__ = [
     "DependencyFiles",
@@ -22,6 +23,7 @@ __all__ = [
     "ScriptProgram",
     "TaskProcess",
     "TaskRunner",
+    "WatchedData",
     "WheelProgram",
     "routes",
 ]

@@ -9,7 +9,8 @@ from harness.clock import Clock, millis
 from harness.ids import Ids
 from harness.jobs import view
 from harness.jobs.model import Job, Settings
-from harness.jobs.settings import Json, invalid, merged, parse, sleeping_triggers
+from harness.jobs.settings import Json, invalid, merged, parse
+from harness.jobs.trigger_checks import check, live, told
 from harness.state import Documents, Store
 
 log = logging.getLogger(__name__)
@@ -22,12 +23,14 @@ class Definitions:
         self._clock = clock
         self._ids = ids
         self._jobs = Documents(store, "job", Job)
+        self.version = 0
+        """Rises with every change."""
 
     def create(self, raw: Mapping[str, object], user: str) -> int:
         """Keep a new job and return its id."""
         settings = self._checked(raw)
         job = Job(self._ids.number(), user, millis(self._clock.now()), encoded(raw))
-        self._jobs.put(_key(job.job_id), job)
+        self._put(job)
         log.info("job %d created: %s", job.job_id, settings.name)
         return job.job_id
 
@@ -35,7 +38,7 @@ class Definitions:
         """Replace all settings of a job. Runs under way keep those they were started with."""
         self._checked(raw)
         with self._jobs.transaction():
-            self._jobs.put(_key(job_id), msgspec.structs.replace(self.job(job_id), settings=encoded(raw)))
+            self._put(msgspec.structs.replace(self.job(job_id), settings=encoded(raw)))
 
     def update(self, job_id: int, changes: Mapping[str, object], removed: Sequence[str]) -> None:
         """Change some settings of a job."""
@@ -43,13 +46,14 @@ class Definitions:
             job = self.job(job_id)
             raw = merged(decoded(job.settings), changes, removed)
             self._checked(raw)
-            self._jobs.put(_key(job_id), msgspec.structs.replace(job, settings=encoded(raw)))
+            self._put(msgspec.structs.replace(job, settings=encoded(raw)))
 
     def delete(self, job_id: int) -> None:
         """Remove a job; its runs stay. Assumption: runs under way go on."""
         with self._jobs.transaction():
             self.job(job_id)
             self._jobs.delete(_key(job_id))
+            self.version += 1
 
     def get(self, job_id: int, page_token: str = "") -> Json:
         """Return the job, its settings exactly as they were sent."""
@@ -75,9 +79,17 @@ class Definitions:
 
     def _checked(self, raw: Mapping[str, object]) -> Settings:
         settings = parse(raw)
-        for name in sleeping_triggers(raw):
-            log.warning("job '%s': its %s is kept, but the harness starts no job by itself; use run-now", settings.name, name)
+        check(settings, raw, self._clock.now())
+        by = live(settings)
+        if by is not None:
+            log.warning(
+                "job '%s' will start by itself while the harness is up: %s; pause_status PAUSED stops that", settings.name, told(by)
+            )
         return settings
+
+    def _put(self, job: Job) -> None:
+        self._jobs.put(_key(job.job_id), job)
+        self.version += 1
 
 
 def encoded(raw: Mapping[str, object]) -> msgspec.Raw:

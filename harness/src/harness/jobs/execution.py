@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 import msgspec
 
-from harness.clock import Clock, millis
+from harness.clock import Clock, millis, moment
 from harness.errors import ApiError, UserError
 from harness.ids import Ids
 from harness.jobs import conditions, graph, nested, states
@@ -269,19 +269,32 @@ class Execution:
             job_name=self._settings.name,
             run_id=run.run_id,
             parameters=run.parameters,
-            start_time=dt.datetime.fromtimestamp(run.start_time / 1000, dt.UTC),
+            start_time=moment(run.start_time),
             task_name=attempt.task_key,
             task_run_id=attempt.run_id,
             execution_count=attempt.attempt_number + 1,
             finished={
-                task.task_key: Finished(task.run_id, task.state.result_state, task.attempt_number + 1)
+                task.task_key: Finished(
+                    task.run_id,
+                    task.state.result_state,
+                    task.attempt_number + 1,
+                    task.state.termination_code,
+                    self._notebook_path(task.task_key),
+                )
                 for task in latest
                 if task.state.result_state is not None
             },
             values=self._runs.values(self._run_id),
             workspace_url=self._around.host_url,
-            trigger="run_job_task" if run.parent_task_run_id else "one_time",  # Assumption: the words are those of the API in lower case
+            trigger=run.fired.type.lower(),  # Assumption: the words are those of the API in lower case
+            trigger_time=moment(run.fired.time) if run.fired.time else None,
+            trigger_location=run.fired.location,
+            notebook_path=self._notebook_path(attempt.task_key),
         )
+
+    def _notebook_path(self, key: str) -> str:
+        work = next(task.work for task in self._settings.tasks if task.task_key == key)
+        return work.notebook_path if isinstance(work, NotebookTask) else ""
 
     def _timeout(self, task: Task) -> float | None:
         limits: list[float] = [task.timeout_seconds] if task.timeout_seconds else []

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from harness.jobs.trigger_model import BY_CALLER, Continuous, Fired, Schedule, Trigger
+
 RunIf = Literal["ALL_SUCCESS", "AT_LEAST_ONE_SUCCESS", "NONE_FAILED", "ALL_DONE", "AT_LEAST_ONE_FAILED", "ALL_FAILED"]
 Result = Literal[
     "SUCCESS",
@@ -22,6 +24,7 @@ LifeCycle = Literal[
 ]
 ConditionOp = Literal["EQUAL_TO", "NOT_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "LESS_THAN", "LESS_THAN_OR_EQUAL"]
 Truth = Literal["true", "false"]
+RunType = Literal["JOB_RUN", "SUBMIT_RUN"]
 ENDED: frozenset[LifeCycle] = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
 
 
@@ -137,14 +140,6 @@ class Parameter(msgspec.Struct, frozen=True):
     default: str
 
 
-class Schedule(msgspec.Struct, frozen=True):
-    """When the platform would start the job by itself."""
-
-    quartz_cron_expression: str
-    timezone_id: str
-    pause_status: Literal["PAUSED", "UNPAUSED"] = "UNPAUSED"
-
-
 class Queue(msgspec.Struct, frozen=True):
     """Whether a run above the limit waits."""
 
@@ -159,6 +154,8 @@ class Settings(msgspec.Struct, frozen=True):
     environments: tuple[JobEnvironment, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     schedule: Schedule | None = None
+    trigger: Trigger | None = None
+    continuous: Continuous | None = None
     max_concurrent_runs: int = 1
     timeout_seconds: int = 0
     queue: Queue | None = None
@@ -249,6 +246,8 @@ class Run(msgspec.Struct, frozen=True):
     queued_time: int = 0
     parent_task_run_id: int = 0
     """The attempt of a Run Job task that began it; 0 when nobody but a caller did."""
+    fired: Fired = BY_CALLER
+    run_type: RunType = "JOB_RUN"
 
     def attempts(self, task_key: str) -> tuple[TaskRun, ...]:
         """Return the attempts of a task, first to last."""

@@ -1,4 +1,4 @@
-"""HTTP of jobs: the same calls under 2.2 and 2.1, and what the harness's own command line streams."""
+"""HTTP of jobs: the same calls under 2.2 and 2.1, those of runs under 2.0 too, and what the harness's own command line streams."""
 
 import msgspec
 
@@ -10,6 +10,8 @@ from harness.jobs.view import RunFilters
 
 API = "https://docs.databricks.com/api/workspace/jobs"
 VERSIONS = ("2.2", "2.1")
+OLDEST = "2.0"  # of runs only: its jobs have no tasks but one, on a cluster
+RUN_TYPES = ("JOB_RUN", "WORKFLOW_RUN", "SUBMIT_RUN")
 
 
 class ResetBody(msgspec.Struct, frozen=True):
@@ -41,7 +43,9 @@ class RunBody(msgspec.Struct, frozen=True):
 
 def routes(service: JobService) -> list[AnyRoute]:
     """Return the routes that `service` answers."""
-    return [route for version in VERSIONS for route in (*_jobs(service, version), *_runs(service, version))] + _own(service)
+    of_jobs = [route for version in VERSIONS for route in _jobs(service, version)]
+    of_runs = [route for version in (*VERSIONS, OLDEST) for route in _runs(service, version)]
+    return of_jobs + of_runs + _own(service)
 
 
 def _jobs(service: JobService, version: str) -> list[AnyRoute]:
@@ -102,6 +106,7 @@ def _runs(service: JobService, version: str) -> list[AnyRoute]:
                 job_id=_number(call, "job_id") if "job_id" in call.query else None,
                 active_only=_flag(call, "active_only"),
                 completed_only=_flag(call, "completed_only"),
+                run_type=_run_type(call),
                 expand_tasks=_flag(call, "expand_tasks"),
                 start_time_from=_optional(call, "start_time_from", 0),
                 start_time_to=_number(call, "start_time_to") if "start_time_to" in call.query else None,
@@ -122,8 +127,12 @@ def _runs(service: JobService, version: str) -> list[AnyRoute]:
         service.records.delete_run(call.json(RunBody).run_id)
         return {}
 
+    def submit(call: Call) -> object:
+        return {"run_id": service.submit(call.json(dict[str, object]), call.user)}
+
     base = f"/api/{version}/jobs/runs"
     return [
+        Route("POST", f"{base}/submit", submit, f"{API}/submit"),
         Route("GET", f"{base}/get", get, f"{API}/getrun"),
         Route("GET", f"{base}/get-output", get_output, f"{API}/getrunoutput"),
         Route("GET", f"{base}/list", list_, f"{API}/listruns"),
@@ -140,10 +149,21 @@ def _own(service: JobService) -> list[AnyRoute]:
     def values(call: Call) -> object:
         return service.records.task_values(_whole(call.params["run_id"], "run_id"))
 
+    def schedules(_: Call) -> object:
+        return {"schedules": service.triggers.upcoming()}
+
     return [
+        Route("GET", "/__harness__/schedules", schedules, "docs/coverage.md"),
         Route("GET", "/__harness__/runs/{run_id}/output", output, "docs/coverage.md"),
         Route("GET", "/__harness__/runs/{run_id}/task-values", values, "docs/coverage.md"),
     ]
+
+
+def _run_type(call: Call) -> str:
+    wanted = call.query.get("run_type", "")
+    if wanted and wanted not in RUN_TYPES:
+        raise invalid(f"run_type '{wanted}' is not known; expected one of {', '.join(RUN_TYPES)}")
+    return wanted
 
 
 def _number(call: Call, key: str) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -12,14 +12,17 @@ from harness.config import Layout
 from harness.ids import Ids
 from harness.jobs import states
 from harness.jobs.arguments import check_request
-from harness.jobs.definitions import Definitions, decoded
+from harness.jobs.definitions import Definitions, decoded, encoded
 from harness.jobs.execution import Execution, RunEvent, Surroundings
-from harness.jobs.model import Run, RunRequest, Settings, State
+from harness.jobs.model import Job, Run, RunRequest, Settings, State
 from harness.jobs.ports import DependencyFiles, TaskRunner
 from harness.jobs.records import Records
 from harness.jobs.runs import Runs
 from harness.jobs.settings import parse
 from harness.jobs.starting import Origin, new_run
+from harness.jobs.submitting import one_time
+from harness.jobs.trigger_model import BY_CALLER, Fired
+from harness.jobs.triggers import Triggers, WatchedData
 from harness.state import Documents, Store
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class JobService:
         layout: Layout,
         runner: TaskRunner,
         files: DependencyFiles,
+        data: WatchedData,
         host_url: str,
         on_event: Callable[[RunEvent], None] = lambda _: None,
     ) -> None:
@@ -55,12 +59,16 @@ class JobService:
         host_url = host_url.rstrip("/")
         self.records = Records(self._runs, host_url)
         self._around = Surroundings(self._runs, self, runner, files, clock, ids, host_url, on_event)
+        self.triggers = Triggers(clock=clock, definitions=self.definitions, runs=self._runs, starter=self, data=data)
         self._executing: dict[int, _Executing] = {}
         self._lock = threading.Lock()
         self._closed = False
 
     def start(self) -> None:
-        """Mark what was active when the last harness ended as failed, and begin what was queued (but for a task that has failed so)."""
+        """Go on with what was there when the last harness ended.
+
+        What was active is marked as failed, what was queued begins (but for a task that has failed so), jobs start by themselves.
+        """
         active = self._runs.active()
         queued = [run for run in active if run.state.life_cycle_state == "QUEUED" and not run.parent_task_run_id]
         for run in active:
@@ -68,10 +76,12 @@ class JobService:
                 self._interrupt(run)
         for run in queued:
             self._start_queued(run.job_id)
+        self.triggers.start()
 
     def close(self) -> None:
         """End every task that runs; their runs are marked at the next start. Twice without harm."""
         self._closed = True
+        self.triggers.close()
         self._runs.freeze()
         with self._lock:
             executing = list(self._executing.values())
@@ -80,23 +90,33 @@ class JobService:
         for one in executing:
             one.thread.join(_SECONDS_TO_END)
 
-    def run_now(self, request: RunRequest, user: str, *, parent_task_run_id: int = 0) -> int:
-        """Begin a run, for a caller or for an attempt of a Run Job task, and return its id; the same token gives the same run."""
+    def run_now(self, request: RunRequest, user: str, *, parent_task_run_id: int = 0, fired: Fired = BY_CALLER) -> int:
+        """Begin a run, for a caller, a trigger or an attempt of a Run Job task, and return its id; the same token gives the same run."""
+        origin = Origin(user, parent_task_run_id, millis(self._clock.now()), fired)
         with self._tokens.transaction():
             job = self.definitions.job(request.job_id)
-            known = self._tokens.get(request.idempotency_token) if request.idempotency_token else None
+            known = self._known(request.idempotency_token)
             if known is not None:
-                return self._runs.get(known).run_id
+                return known.run_id
             settings = parse(decoded(job.settings))
             check_request(request, settings)
-            origin = Origin(user, parent_task_run_id, millis(self._clock.now()))
-            run = self._runs.put(new_run(job, settings, request, self._first_state(job.job_id, settings, request), origin, self._ids))
-            if request.idempotency_token:
-                self._tokens.put(request.idempotency_token, run.run_id)
-        self._around.on_event(RunEvent(run.run_id, run.job_id, run.state))
-        if run.state == states.PENDING:
-            self._begin(run, settings)
-        return run.run_id
+            run = self._record(job, settings, request, origin)
+        return self._launched(run, settings)
+
+    def submit(self, body: Mapping[str, object], user: str) -> int:
+        """Begin a run of tasks that belong to no job, and return its id; the same token gives the same run."""
+        raw, token = one_time(body)
+        origin = Origin(user, 0, millis(self._clock.now()), run_type="SUBMIT_RUN")
+        with self._tokens.transaction():
+            known = self._known(token)
+            if known is not None:
+                return known.run_id
+            settings = parse(raw)
+            # Assumption: such a run has a job id of its own, under which no job is found.
+            request = RunRequest(self._ids.number(), idempotency_token=token)
+            check_request(request, settings)
+            run = self._record(Job(request.job_id, user, origin.at, encoded(raw)), settings, request, origin)
+        return self._launched(run, settings)
 
     def is_over(self, run_id: int) -> bool:
         """Return whether nothing more will happen to a run: it has ended, or the harness is going down."""
@@ -122,6 +142,22 @@ class JobService:
         """Begin to end every active run of a job."""
         for run in self._runs.active(job_id):
             self.cancel(run.run_id)
+
+    def _known(self, token: str) -> Run | None:
+        run_id = self._tokens.get(token) if token else None
+        return None if run_id is None else self._runs.get(run_id)
+
+    def _record(self, job: Job, settings: Settings, request: RunRequest, origin: Origin) -> Run:
+        run = self._runs.put(new_run(job, settings, request, self._first_state(job.job_id, settings, request), origin, self._ids))
+        if request.idempotency_token:
+            self._tokens.put(request.idempotency_token, run.run_id)
+        return run
+
+    def _launched(self, run: Run, settings: Settings) -> int:
+        self._around.on_event(RunEvent(run.run_id, run.job_id, run.state))
+        if run.state == states.PENDING:
+            self._begin(run, settings)
+        return run.run_id
 
     def _first_state(self, job_id: int, settings: Settings, request: RunRequest) -> State:
         if len(self._runs.active(job_id)) < settings.max_concurrent_runs:

@@ -17,8 +17,6 @@ MAX_TASKS = 1000  # docs.databricks.com/jobs: limits
 MAX_CONCURRENT_RUNS = 1000  # docs.databricks.com/api/workspace/jobs/create
 ENVIRONMENT_VERSIONS = ("1", "2", "3", "4", "5", "6")
 _KEY = re.compile(r"[\w\-]{1,100}", re.ASCII)  # docs.databricks.com/api/workspace/jobs/create, tasks.task_key
-# Kept and echoed, but nothing here acts on them: the harness says so once, in its log.
-_IDLE_TRIGGERS = ("schedule", "trigger", "continuous")
 _SUPPORTED = ", ".join(f"'{name}'" for name in TASK_TYPES)
 # What run-now and a Run Job task would hand to kinds of tasks that are not emulated.
 OTHER_PARAMETERS = ("notebook_params", "jar_params", "sql_params", "dbt_commands", "spark_submit_params", "pipeline_params")
@@ -52,11 +50,6 @@ def not_emulated(message: str) -> ApiError:
     A 400 and not a 501, because the official clients repeat a 501 of a resource call for half a minute.
     """
     return ApiError(400, "NOT_IMPLEMENTED", f"{message} is not emulated by the harness; see docs/coverage.md")
-
-
-def sleeping_triggers(raw: Mapping[str, object]) -> list[str]:
-    """Return the names of the triggers in `raw` that would start the job on the platform and do not here."""
-    return [name for name in _IDLE_TRIGGERS if isinstance(found := raw.get(name), Mapping) and found.get("pause_status") != "PAUSED"]
 
 
 def merged(before: Mapping[str, object], changes: Mapping[str, object], removed: Sequence[str]) -> Json:

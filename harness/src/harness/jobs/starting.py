@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from harness.ids import Ids
 from harness.jobs import graph, states
 from harness.jobs.arguments import job_parameters
-from harness.jobs.model import Job, Run, RunRequest, Settings, State, TaskRun
+from harness.jobs.model import Job, Run, RunRequest, RunType, Settings, State, TaskRun
 from harness.jobs.settings import invalid
+from harness.jobs.trigger_model import BY_CALLER, Fired
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Origin:
     user: str
     parent_task_run_id: int
     at: int
+    fired: Fired = BY_CALLER
+    run_type: RunType = "JOB_RUN"
 
 
 def new_run(job: Job, settings: Settings, request: RunRequest, state: State, origin: Origin, ids: Ids) -> Run:
@@ -39,4 +42,6 @@ def new_run(job: Job, settings: Settings, request: RunRequest, state: State, ori
         end_time=origin.at if state.ended else 0,
         queued_time=origin.at if state == states.QUEUED else 0,
         parent_task_run_id=origin.parent_task_run_id,
+        fired=Fired("RUN_JOB_TASK") if origin.parent_task_run_id else origin.fired,
+        run_type=origin.run_type,
     )

@@ -25,6 +25,7 @@ class RunFilters:
     job_id: int | None = None
     active_only: bool = False
     completed_only: bool = False
+    run_type: str = ""
     expand_tasks: bool = False
     start_time_from: int = 0
     start_time_to: int | None = None
@@ -34,6 +35,8 @@ class RunFilters:
     def match(self, run: Run) -> bool:
         """Return whether `run` is among them."""
         if (self.active_only and run.state.ended) or (self.completed_only and not run.state.ended):
+            return False
+        if self.run_type and run.run_type != self.run_type:
             return False
         return self.start_time_from <= run.start_time and (self.start_time_to is None or run.start_time <= self.start_time_to)
 
@@ -118,8 +121,8 @@ def _summary(run: Run, settings: Json, host_url: str) -> Json:
         "creator_user_name": run.creator,
         "run_name": settings.get("name", "Untitled"),
         "run_page_url": f"{host_url}/jobs/{run.job_id}/runs/{run.run_id}",
-        "run_type": "JOB_RUN",
-        "trigger": "RUN_JOB_TASK" if run.parent_task_run_id else "ONE_TIME",
+        "run_type": run.run_type,
+        "trigger": run.fired.type,
         **({"trigger_info": {"run_id": run.parent_task_run_id}} if run.parent_task_run_id else {}),
         "format": "MULTI_TASK",
         **_states(run.state),
