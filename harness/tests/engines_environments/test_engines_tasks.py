@@ -65,7 +65,7 @@ def lazy():
     from databricks.sdk.runtime import spark, dbutils
     from pyspark.sql import SparkSession
     print(isinstance(spark, SparkSession))
-    dbutils.fs.ls("/")
+    dbutils.credentials.showRoles()
 '''
 UNKNOWN = "AttributeError: distribution 'task-probe' has no entry point 'nothing' nor its package such a function"
 KNOWN = "first, imported, killed, lazy, leaves, raises, random, refuses, second, sleeps, stubborn, vanishes"
@@ -169,7 +169,7 @@ def test_the_log_says_how_the_environment_differs_from_the_platforms(runner: Tas
         (
             "lazy",
             "Workload failed, see run output for details",
-            "NotImplementedError: dbutils.fs.ls is not emulated; see docs/coverage.md of the harness",
+            "NotImplementedError: dbutils.credentials.showRoles is not emulated; see docs/coverage.md of the harness",
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_outside_of_a_job_values_are_for_debugging(runtime: Any, monkeypatch: py
 
 def test_parts_of_dbutils_that_are_not_there_say_so(runtime: Any) -> None:
     """By their full name."""
-    with pytest.raises(NotImplementedError, match=r"dbutils.secrets.get is not emulated"):
-        _ = runtime.namespace.DBUtils().secrets.get
+    with pytest.raises(NotImplementedError, match=r"dbutils.credentials.assumeRole is not emulated"):
+        _ = runtime.namespace.DBUtils().credentials.assumeRole
     with pytest.raises(NotImplementedError, match=r"sc\.parallelize is not emulated; serverless compute has Spark Connect only"):
         _ = runtime.UserNamespaceInitializer.getOrCreate().get_namespace_globals()["sc"].parallelize

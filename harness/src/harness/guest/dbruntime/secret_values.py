@@ -1,7 +1,8 @@
 """`dbutils.secrets`: secrets of the workspace; their values never appear in what a task prints."""
 
 import base64
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 REDACTED = "[REDACTED]"
@@ -36,6 +37,8 @@ class Secrets:
     def getBytes(self, scope: str, key: str) -> bytes:  # noqa: N802 - the platform's name
         """Return a secret's bytes."""
         value = base64.b64decode(_client().secrets.get_secret(scope, key).value or "")
+        if not self.values:
+            sys.stdout, sys.stderr = Redacting(sys.stdout, self), Redacting(sys.stderr, self)
         self.values.add(value.decode(errors="replace"))
         return value
 
@@ -53,6 +56,27 @@ class Secrets:
             if value:
                 text = text.replace(value, REDACTED)
         return text
+
+
+class Redacting:
+    """A stream on which no secret is written. What a program of its own prints, or binary output, is not looked at."""
+
+    def __init__(self, stream: Any, secrets: Secrets) -> None:
+        self._stream = stream
+        self._secrets = secrets
+
+    def write(self, text: str) -> int:
+        """Write `text` with every secret in it replaced."""
+        self._stream.write(self._secrets.redacted(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each of `lines`."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _client() -> Any:

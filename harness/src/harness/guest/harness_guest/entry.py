@@ -1,7 +1,9 @@
 """Inside a task's process: make it the task's own, call the wheel's entry point, report how that ended."""
 
+import contextlib
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import sys
@@ -11,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness_guest.workspace_paths import WorkspacePaths
+from harness_guest import workspace_paths
+from harness_guest.serverless import limit_spark
 
 REPORT = "report.json"
 
@@ -28,6 +31,10 @@ class Spec:
     header: Sequence[str]
     roots: Mapping[str, str] = field(default_factory=dict)
     """Which folders of this machine `/Workspace` and `/Volumes` are."""
+    limited: bool = True
+    """Whether Spark refuses what serverless compute refuses."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """What the task may take (harness_guest.keeper.Limits)."""
 
 
 def run(spec: Spec) -> int:
@@ -107,15 +114,20 @@ def _become(spec: Spec) -> None:
         os.dup2(file, stream.fileno())
         os.close(file)
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a real stream, and a line is seen as soon as it is printed
-    WorkspacePaths(spec.roots).install()
+    workspace_paths.install(spec.roots)
+    if spec.limited and importlib.util.find_spec("pyspark.sql.connect") is not None:
+        limit_spark()
     for line in spec.header:
         print(f"[harness] {line}")  # noqa: T201 - the task's log
 
 
 def _failed(spec: Spec, error: BaseException) -> int:
-    trace = "".join(traceback.format_exception(error.with_traceback(_users_part(error)))).rstrip()
-    sys.stdout.flush()
-    sys.stderr.write(trace + "\n")
+    told = traceback.TracebackException.from_exception(error)
+    _keep_users_part(told)
+    trace = "".join(told.format()).rstrip()
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # the task has closed them, or put something else in their place
+        sys.stdout.flush()
+        sys.stderr.write(trace + "\n")
     status = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
     return _report(spec, {"succeeded": False, "error": _told(error), "error_trace": trace}, status)
 
@@ -124,12 +136,17 @@ def _told(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(error)).strip()
 
 
-def _users_part(error: BaseException) -> Any:
-    """Return the traceback without this module's own frames at its top."""
-    found = error.__traceback__
-    while found is not None and found.tb_frame.f_code.co_filename == __file__:
-        found = found.tb_next
-    return found
+def _keep_users_part(told: traceback.TracebackException) -> None:
+    """Take the frames of the harness, and of the shell that runs notebooks, out of an error and out of those it came from."""
+    told.stack = traceback.StackSummary.from_list([frame for frame in told.stack if not _is_ours(frame.filename)])
+    for other in (told.__cause__, told.__context__):
+        if other is not None:
+            _keep_users_part(other)
+
+
+def _is_ours(file: str) -> bool:
+    path = Path(file)
+    return path.parent == Path(__file__).parent or "IPython" in path.parts
 
 
 def _report(spec: Spec, report: Mapping[str, object], status: int) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness_guest import workspace_paths
+
 if TYPE_CHECKING:
     from harness_guest.notebook_shell import Shell
 
@@ -59,4 +61,4 @@ def _folder() -> Path:
 
 def _real(arguments: Sequence[str]) -> list[str]:
     """Return paths of the workspace as paths of this machine: uv is a process of its own and does not know them."""
-    return [str(Path(argument).resolve()) if argument.startswith(("/Workspace/", "/Volumes/")) else argument for argument in arguments]
+    return [str(workspace_paths.installed.real(argument)) for argument in arguments]

@@ -30,7 +30,7 @@ class Shell:
     def reset(self) -> None:
         """Forget what the cells have defined."""
         self._shell.reset(new_session=False)
-        self._shell.user_ns.update(self._first)
+        self._shell.user_ns.update(self._first, open=open)  # IPython has one of its own, which does not know /Volumes
 
 
 def _as_written(act: Callable[[str], None]) -> Callable[[str], None]:
@@ -70,8 +70,8 @@ def make_shell(names: Mapping[str, object], magics: Mapping[str, Callable[[str],
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor"
-    settings.InteractiveShell.compiler_class = Compiler
     shell = Quiet(config=settings)
+    shell.compile = Compiler()
     for name, act in magics.items():
         shell.register_magic_function(_as_written(act), "line", name)
     return Shell(shell, names)

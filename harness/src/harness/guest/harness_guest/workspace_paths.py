@@ -10,7 +10,6 @@ import functools
 import io
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 # Functions of `os` by how many of their first arguments are paths.
@@ -57,6 +56,12 @@ class WorkspacePaths:
         return with_real_paths
 
 
-def here(roots: Mapping[str, str]) -> dict[str, str]:
-    """Return the roots whose folders are there."""
-    return {root: folder for root, folder in roots.items() if Path(folder).is_dir()}
+installed = WorkspacePaths({})
+"""Those of this process; without a task, none."""
+
+
+def install(roots: Mapping[str, str]) -> None:
+    """Let this process's file functions know `roots`."""
+    global installed  # noqa: PLW0603 - as the functions it changes, it is the process's
+    installed = WorkspacePaths(roots)
+    installed.install()
