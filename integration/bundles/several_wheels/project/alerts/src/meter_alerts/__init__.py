@@ -1,0 +1,1 @@
+"""Somebody hears of it."""

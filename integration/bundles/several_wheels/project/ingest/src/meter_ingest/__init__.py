@@ -1,0 +1,1 @@
+"""Readings come in and are checked."""

@@ -1,0 +1,1 @@
+"""How many loaves each shop sells."""
