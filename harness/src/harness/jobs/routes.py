@@ -152,7 +152,12 @@ def _own(service: JobService) -> list[AnyRoute]:
     def schedules(_: Call) -> object:
         return {"schedules": service.triggers.upcoming()}
 
+    def notifications(call: Call) -> object:
+        wanted = {name: _number(call, name) for name in ("job_id", "run_id") if name in call.query}
+        return {"notifications": service.notifications.all(**wanted)}
+
     return [
+        Route("GET", "/__harness__/notifications", notifications, "docs/coverage.md"),
         Route("GET", "/__harness__/schedules", schedules, "docs/coverage.md"),
         Route("GET", "/__harness__/runs/{run_id}/output", output, "docs/coverage.md"),
         Route("GET", "/__harness__/runs/{run_id}/task-values", values, "docs/coverage.md"),

@@ -15,6 +15,7 @@ from harness.jobs.arguments import check_request
 from harness.jobs.definitions import Definitions, decoded, encoded
 from harness.jobs.execution import Execution, RunEvent, Surroundings
 from harness.jobs.model import Job, Run, RunRequest, Settings, State
+from harness.jobs.notifications import Notifications
 from harness.jobs.ports import DependencyFiles, TaskRunner
 from harness.jobs.records import Records
 from harness.jobs.runs import Runs
@@ -58,8 +59,12 @@ class JobService:
         self._runs = Runs(store, layout.logs / "runs")
         host_url = host_url.rstrip("/")
         self.records = Records(self._runs, host_url)
-        self._around = Surroundings(self._runs, self, runner, files, clock, ids, host_url, on_event)
-        self.triggers = Triggers(clock=clock, definitions=self.definitions, runs=self._runs, starter=self, data=data)
+        self.notifications = Notifications(clock=clock, store=store, runs=self._runs)
+        self._on_event = on_event
+        self._around = Surroundings(self._runs, self, runner, files, clock, ids, host_url, self._told)
+        self.triggers = Triggers(
+            clock=clock, definitions=self.definitions, runs=self._runs, starter=self, data=data, on_look=self._check_durations
+        )
         self._executing: dict[int, _Executing] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -134,14 +139,26 @@ class JobService:
             cancelled = states.skipped("CANCELED")
             tasks = tuple(msgspec.structs.replace(task, state=cancelled) for task in run.tasks)
             now = millis(self._clock.now())
-            self._runs.change(
+            run = self._runs.change(
                 run.run_id, lambda run: msgspec.structs.replace(run, state=states.ended("CANCELED"), tasks=tasks, end_time=now)
             )
+            self._told(RunEvent(run.run_id, run.job_id, run.state))
 
     def cancel_all(self, job_id: int) -> None:
         """Begin to end every active run of a job."""
         for run in self._runs.active(job_id):
             self.cancel(run.run_id)
+
+    def _told(self, event: RunEvent) -> None:
+        if not self._closed:
+            self.notifications.record(event)
+        self._on_event(event)
+
+    def _check_durations(self) -> None:
+        with self._lock:
+            executing = list(self._executing)
+        for run_id in executing:
+            self.notifications.check_durations(run_id)
 
     def _known(self, token: str) -> Run | None:
         run_id = self._tokens.get(token) if token else None
@@ -154,7 +171,7 @@ class JobService:
         return run
 
     def _launched(self, run: Run, settings: Settings) -> int:
-        self._around.on_event(RunEvent(run.run_id, run.job_id, run.state))
+        self._told(RunEvent(run.run_id, run.job_id, run.state))
         if run.state == states.PENDING:
             self._begin(run, settings)
         return run.run_id

@@ -9,6 +9,7 @@ import msgspec
 from harness.errors import ApiError
 from harness.jobs import graph, references
 from harness.jobs.model import ConditionTask, NotebookTask, PythonWheelTask, RunJobTask, Settings, SparkPythonTask, Task
+from harness.jobs.notification_model import JobAlerts
 
 Json = dict[str, object]
 WHEEL = "python_wheel_task"
@@ -30,6 +31,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _refuse_what_cannot_run(raw)
     try:
         settings = msgspec.convert(raw, Settings, strict=False)
+        msgspec.convert(raw, JobAlerts, strict=False)  # read again when something happens (notifications.py)
     except msgspec.ValidationError as error:
         raise invalid(f"Invalid job settings: {error}") from error
     _check_job(settings)

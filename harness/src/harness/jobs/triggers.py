@@ -6,7 +6,7 @@ should not begin with a night's work.
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,12 +56,15 @@ class _Watched:
 class Triggers:
     """Watches every job with a live schedule or trigger; one thread between `start` and `close`."""
 
-    def __init__(self, *, clock: Clock, definitions: Definitions, runs: Runs, starter: Starter, data: WatchedData) -> None:
+    def __init__(
+        self, *, clock: Clock, definitions: Definitions, runs: Runs, starter: Starter, data: WatchedData, on_look: Callable[[], None]
+    ) -> None:
         self._clock = clock
         self._definitions = definitions
         self._runs = runs
         self._starter = starter
         self._data = data
+        self._on_look = on_look
         self._watched: dict[int, _Watched] = {}
         self._version = -1
         self._lock = threading.Lock()
@@ -85,6 +88,7 @@ class Triggers:
             self._reload()
             for one in self._watched.values():
                 self._look_at(one)
+        self._on_look()
 
     def upcoming(self) -> list[Json]:
         """Return the jobs that start by themselves, and when, where that is known."""
