@@ -14,6 +14,7 @@ from typing import Protocol
 from harness.engines.processes import GRACE_SECONDS, end
 
 UNKNOWN_STATUS = 255  # of a process that outlived its parent: the kernel tells nobody else
+END_NOW = signal.SIGUSR1  # what guest/harness_guest/keeper.py ends a task at once for
 _LOOK_SECONDS = 0.2
 
 Say = Callable[[Mapping[str, object]], None]
@@ -50,14 +51,20 @@ class FreshChild:
     def wait(self, seconds: float | None = None) -> int | None:
         """Return the exit status, or None when it still runs."""
         try:
-            self._process.wait(seconds)
+            return self._process.wait(seconds)  # a keeper (harness_guest.keeper), which leaves last
         except subprocess.TimeoutExpired:
             return None
-        return end(self._process)  # and what it left behind
 
     def end(self, grace: float = GRACE_SECONDS) -> None:
         """End it, waiting for that in the background."""
-        threading.Thread(target=end, args=(self._process, grace), name="end-child", daemon=True).start()
+        threading.Thread(target=self._end, args=(grace,), name="end-child", daemon=True).start()
+
+    def _end(self, grace: float) -> None:
+        for number in (signal.SIGTERM, END_NOW):
+            _signal(self._process.pid, number)
+            if self.wait(grace) is not None:
+                return
+        end(self._process)
 
 
 class ForkedChild:
@@ -102,7 +109,7 @@ class ForkedChild:
             threading.Thread(target=self._follow, name="follow-orphan", daemon=True).start()
             return
         if self.pid:
-            _signal(self.pid, signal.SIGKILL)
+            _signal(self.pid, END_NOW)
         self.status.set_result(-signal.SIGKILL)
 
     def _follow(self) -> None:

@@ -1,5 +1,6 @@
 """What tasks printed."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +42,23 @@ def piece(folder: Path, task: TaskRun, offset: int) -> Piece:
     read = b""
     if path.exists():
         with path.open("rb") as file:
-            file.seek(offset)
+            begin = _next_data(file.fileno(), offset)
+            file.seek(begin)
             read = file.read(PIECE_BYTES)
+    else:
+        begin = offset
     whole = read[: _whole_characters(read)]
-    after = offset + len(whole)
-    return Piece(whole.decode(errors="replace"), after, task.attempt_number, ended and len(read) < PIECE_BYTES)
+    after = begin + len(whole)
+    told = f"[harness] {begin - offset} bytes of output were not kept\n" if begin > offset else ""
+    return Piece(told + whole.decode(errors="replace"), after, task.attempt_number, ended and len(read) < PIECE_BYTES)
+
+
+def _next_data(file: int, offset: int) -> int:
+    """Return where what is left of a long output goes on (its beginning is forgotten: guest/harness_guest/keeper.py)."""
+    try:
+        return os.lseek(file, offset, os.SEEK_DATA)
+    except OSError:  # nothing comes after it
+        return offset
 
 
 def _whole_characters(data: bytes) -> int:

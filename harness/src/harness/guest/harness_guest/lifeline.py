@@ -13,10 +13,15 @@ VARIABLE = "HARNESS_LIFELINE"
 
 def follow() -> None:
     """End this process group as soon as the harness that started it is gone; without a lifeline, do nothing."""
-    descriptor = os.environ.get(VARIABLE)
-    if descriptor is None:
-        return
-    threading.Thread(target=_wait, args=(int(descriptor),), name="lifeline", daemon=True).start()
+    line = descriptor()
+    if line is not None:
+        threading.Thread(target=_wait, args=(line,), name="lifeline", daemon=True).start()
+
+
+def descriptor() -> int | None:
+    """Return the file that ends when the harness is gone, or None without a lifeline."""
+    found = os.environ.get(VARIABLE)
+    return None if found is None else int(found)
 
 
 def _wait(descriptor: int) -> None:

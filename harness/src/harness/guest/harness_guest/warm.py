@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness_guest import lifeline
+from harness_guest import keeper, kernel, lifeline
 from harness_guest.calls import Call
 from harness_guest.entry import Spec, run
 
@@ -49,6 +49,8 @@ class Work:
 
     run: Callable[[], int]
     environment: Mapping[str, str]
+    keep: Callable[[], None] = lambda: None
+    """Returns in the process that does the work."""
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Child:
     """A process under way."""
 
     id: int
+    end_now: int
+    """The signal that ends it and all that it has started."""
     kill_at: float | None = None
 
 
@@ -72,8 +76,9 @@ class Leaving:
 
     def _leave(self) -> None:
         if self.status is not None:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError, AttributeError):  # the work has closed it, or put something else in its place
+                    stream.flush()
             os._exit(self.status)
 
 
@@ -84,6 +89,7 @@ class Parent:
         self._talk = talk
         self._heard = b""
         self._children: dict[int, Child] = {}
+        kernel.become_subreaper()  # of what a keeper leaves when a task has killed it
         self._wake, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -129,7 +135,7 @@ class Parent:
             if pid == 0:
                 self._leave()
                 return _work(message)
-            self._children[pid] = Child(message["id"])
+            self._children[pid] = Child(message["id"], keeper.END_NOW if "start" in message else signal.SIGKILL)
             self.tell(id=message["id"], pid=pid)
         return None
 
@@ -143,7 +149,6 @@ class Parent:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
-        lifeline.follow()
 
     def _end(self, id_: int, grace: float) -> None:
         for pid, child in self._children.items():
@@ -152,19 +157,29 @@ class Parent:
                 child.kill_at = time.monotonic() + grace
 
     def _end_all(self) -> None:
+        for pid, child in self._children.items():
+            _signal(pid, child.end_now)
         for pid in self._children:
-            _signal(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
     def _reap(self) -> None:
         for pid in list(self._children):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 _signal(pid, signal.SIGKILL)  # whatever it left behind in its group, which exists as long as its leader is a zombie
                 self.tell(id=self._children.pop(pid).id, status=os.waitpid(pid, 0)[1])
+        self._end_strays()
+
+    def _end_strays(self) -> None:
+        """End what has lost its keeper: only a task that kills its parent leaves that behind."""
+        for pid in set(kernel.children(os.getpid())) - self._children.keys():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, os.WNOHANG)  # when it takes longer, its end wakes this process again
 
     def _kill_the_late(self) -> None:
         for pid, child in self._children.items():
             if child.kill_at is not None and time.monotonic() >= child.kill_at:
-                _signal(pid, signal.SIGKILL)
+                _signal(pid, child.end_now)
 
     def _patience(self) -> float | None:
         moments = [child.kill_at for child in self._children.values() if child.kill_at is not None]
@@ -174,8 +189,10 @@ class Parent:
 def main() -> None:
     """Be the warm parent, or one task when its file is named."""
     if len(sys.argv) > 1:
+        alone = _work({"start": json.loads(Path(sys.argv[1]).read_text())})
+        alone.keep()
         lifeline.follow()
-        sys.exit(run(Spec(**json.loads(Path(sys.argv[1]).read_text()))))
+        sys.exit(alone.run())
     leaving = Leaving()
     talk = socket.socket(fileno=os.dup(0))
     os.set_inheritable(talk.fileno(), False)
@@ -189,6 +206,8 @@ def main() -> None:
     work = parent.serve()
     if work is not None:
         talk.close()
+        work.keep()
+        lifeline.follow()
         _after_fork(work.environment)
         leaving.status = work.run()
 
@@ -196,7 +215,8 @@ def main() -> None:
 def _work(message: Mapping[str, Any]) -> Work:
     if "start" in message:
         spec = Spec(**message["start"])
-        return Work(partial(run, spec), spec.environment)
+        limits = keeper.Limits(**spec.limits)
+        return Work(partial(run, spec), spec.environment, partial(keeper.keep, Path(spec.folder), limits))
     call = Call(**message["call"])
     return Work(call.run, call.environment)
 
@@ -211,7 +231,7 @@ def _after_fork(environment: Mapping[str, str]) -> None:
     threadpool_limits({"openmp": openmp, "blas": int(environment.get("OPENBLAS_NUM_THREADS") or openmp)})
 
 
-def _signal(group: int, number: signal.Signals) -> None:
+def _signal(group: int, number: int) -> None:
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
