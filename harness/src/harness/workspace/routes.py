@@ -10,16 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.config import SERVICE_PRINCIPAL_ID, SERVICE_PRINCIPAL_NAME, WORKSPACE_ID
-from harness.errors import ApiError, NotEmulated
+from harness.errors import ApiError
 from harness.http import AnyRoute, Call, RawRoute, Reply, Route, json_response
-from harness.workspace.model import Imported, Language, WorkspaceObject, imported, object_path
+from harness.workspace.model import WorkspaceObject, imported, imported_as, object_path
 from harness.workspace.multipart import parse_form
+from harness.workspace.notebooks import Language
 from harness.workspace.permissions import AccessControl, PermissionsService, rendered
 from harness.workspace.service import WorkspaceService
 
 _WORKSPACE = "https://docs.databricks.com/api/workspace/workspace"
 _PERMISSIONS = "https://docs.databricks.com/api/workspace/permissions"
 _SCIM = "https://docs.databricks.com/api/workspace/currentuser/me"
+# docs.databricks.com/api/workspace/workspace/import and /export: 10 MB for `content`
+MAX_INLINE_BYTES = 10 * 1024**2
 _TRUE = frozenset({"true", "1"})
 
 
@@ -85,7 +88,10 @@ def _scim_user(name: str) -> dict[str, object]:
 def _object_routes(service: WorkspaceService) -> list[AnyRoute]:
     def get_status(call: Call) -> object:
         path = call.require("path")
-        return _rendered(service.get(path), path)
+        found = service.get(path)
+        if found.object_type == "NOTEBOOK" and call.query.get("return_export_info", "").lower() in _TRUE:
+            return {**_rendered(found, path), "repos_export_format": found.format}  # Assumption: the field's name
+        return _rendered(found, path)
 
     def list_objects(call: Call) -> object:
         path = call.require("path")
@@ -93,13 +99,11 @@ def _object_routes(service: WorkspaceService) -> list[AnyRoute]:
         return {"objects": found} if found else {}
 
     def export(call: Call) -> object:
-        content = service.read(call.require("path"))
-        wanted = call.query.get("format", "SOURCE")
-        if wanted not in {"SOURCE", "AUTO", "RAW"}:
-            raise NotEmulated(f"GET /api/2.0/workspace/export with format={wanted}")
+        content, file_type = service.export(call.require("path"), call.query.get("format", "SOURCE"))
         if call.query.get("direct_download", "").lower() in _TRUE:
             return Response(content, media_type="application/octet-stream")
-        return {"content": b64encode(content).decode(), "file_type": call.require("path").rpartition(".")[2]}
+        _check_inline(len(content), call.require("path"))
+        return {"content": b64encode(content).decode(), "file_type": file_type}
 
     def make_directories(call: Call) -> object:
         service.make_directories(call.json(_Path).path)
@@ -112,7 +116,8 @@ def _object_routes(service: WorkspaceService) -> list[AnyRoute]:
 
     def import_object(call: Call) -> object:
         asked, content = _import_asked(call)
-        service.write(_what(asked, content), content, overwrite=asked.overwrite)
+        what = imported_as(asked.format, object_path(asked.path), content, asked.language)
+        service.write(what, content, overwrite=asked.overwrite)
         return {}
 
     def import_file(call: Call) -> object:
@@ -163,34 +168,30 @@ def _import_asked(call: Call) -> tuple[_Import, bytes]:
     content_type = call.headers.get("content-type", "")
     if content_type.startswith("multipart/form-data"):
         form = parse_form(content_type, call.body)
-        texts = {name: value.decode() for name, value in form.items() if name != "content"}
-        return msgspec.convert(texts, _Import, strict=False), form.get("content", b"")
+        try:
+            texts = {name: value.decode() for name, value in form.items() if name != "content"}
+            return msgspec.convert(texts, _Import, strict=False), form.get("content", b"")
+        except (UnicodeDecodeError, msgspec.ValidationError) as error:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{call.method} {call.path}: {error}") from error
     asked = call.json(_Import)
     try:
-        return asked, b64decode(asked.content, validate=True)
+        content = b64decode(asked.content, validate=True)
     except Base64Error as error:
         raise ApiError(400, "INVALID_PARAMETER_VALUE", f"content of {asked.path} is not base64: {error}") from error
+    _check_inline(len(content), asked.path)
+    return asked, content
 
 
-def _what(asked: _Import, content: bytes) -> Imported:
-    path = object_path(asked.path)
-    match asked.format:
-        case "AUTO":
-            return imported(path, content)
-        case "RAW":
-            return Imported(path, "FILE")
-        case "SOURCE":
-            if asked.language is None:
-                message = f"Importing {asked.path} with format=SOURCE needs a language; use format=AUTO for a file"
-                raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
-            return Imported(path, "NOTEBOOK", asked.language)
-    raise NotEmulated(f"POST /api/2.0/workspace/import with format={asked.format}")
+def _check_inline(size: int, path: str) -> None:
+    if size > MAX_INLINE_BYTES:
+        message = f"{path} has {size} bytes; at most {MAX_INLINE_BYTES} go in JSON: send a form, or ask for direct_download=true"
+        raise ApiError(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", message)
 
 
 def _rendered(found: WorkspaceObject, asked: str) -> dict[str, object]:
     # Assumption: the answer spells the path as the question did, with or without /Workspace in front.
-    prefix = "/Workspace" if asked.startswith("/Workspace/") else ""
-    body = {key: value for key, value in asdict(found).items() if value is not None}
+    prefix = "/Workspace" if asked == "/Workspace" or asked.startswith("/Workspace/") else ""
+    body = {key: value for key, value in asdict(found).items() if value is not None and key != "format"}
     if found.object_type == "DIRECTORY":
         del body["size"]
     return {**body, "path": prefix + found.path, "resource_id": str(found.object_id)}
