@@ -15,7 +15,7 @@ from harness.config import Layout
 from harness.engines.environments import Environments
 from harness.engines.processes import Lifeline
 from harness.engines.tasks import TaskRunner
-from harness.jobs import Outcome, TaskProcess, WheelProgram
+from harness.jobs import EnvironmentSpec, Outcome, TaskProcess, WheelProgram
 
 pytestmark = pytest.mark.platform  # needs the base environment, made once with uv
 
@@ -98,7 +98,7 @@ def make_task(make_wheel: Callable[..., Path], tmp_path: Path) -> Callable[..., 
             folder=tmp_path / (folder or name),
             values=tmp_path / "values",
             program=WheelProgram("task-probe", name, arguments),
-            environment_version="4",
+            environment=EnvironmentSpec("4"),
             dependencies=(str(wheel), *more),
             timeout_seconds=timeout,
         )
@@ -224,7 +224,7 @@ def test_an_overlay_that_replaces_a_package_runs_fresh(
         "import orjson, sys\ndef main(): print(orjson.version, 'sklearn' in sys.modules)",
         points={"main": "asks_version:main"},
     )
-    task = TaskProcess(1, 2, "v", make_task("x").folder, make_task("x").values, WheelProgram("asks-version", "main"), "4", (str(main), str(other)))
+    task = TaskProcess(1, 2, "v", make_task("x").folder, make_task("x").values, WheelProgram("asks-version", "main"), EnvironmentSpec("4"), (str(main), str(other)))
 
     assert run(runner, task) == Outcome("SUCCESS")
     assert printed(task) == ["mine False"]
@@ -253,13 +253,13 @@ from harness.config import Layout
 from harness.engines.environments import Environments
 from harness.engines.processes import Lifeline
 from harness.engines.tasks import TaskRunner
-from harness.jobs import TaskProcess, WheelProgram
+from harness.jobs import EnvironmentSpec, TaskProcess, WheelProgram
 
 state, wheel = Path(sys.argv[1]), sys.argv[2]
 layout, lifeline = Layout(state).make(), Lifeline()
 runner = TaskRunner(environments=Environments(layout=layout), lifeline=lifeline, layout=layout, variables=dict)
 runner.start(print)
-task = TaskProcess(1, 2, "t", state / "task", state / "values", WheelProgram("task-probe", "stubborn"), "4", (wheel,))
+task = TaskProcess(1, 2, "t", state / "task", state / "values", WheelProgram("task-probe", "stubborn"), EnvironmentSpec("4"), (wheel,))
 threading.Thread(target=runner.run, args=(task,), kwargs={"cancelled": threading.Event(), "on_running": lambda: None}).start()
 stdout = state / "task" / "stdout"
 while not (line := [text for text in (stdout.read_text() if stdout.exists() else "").splitlines() if text.isdigit()]):

@@ -157,7 +157,7 @@ def test_dependencies_are_files_of_this_machine_when_a_task_starts(workspace: An
     ]
     run = workspace.run(workspace.create(scripts.task("a"), scripts.task("b", environment_key="lost"), environments=environments))
 
-    assert [(task.dependencies, task.environment_version) for task in workspace.runner.ran] == [(("/tmp/there.whl", "pandas"), "4")]
+    assert [(task.dependencies, task.environment.version) for task in workspace.runner.ran] == [(("/tmp/there.whl", "pandas"), "4")]
     lost = next(found for found in run.tasks if found.task_key == "b")
     assert lost.state.state_message == "Library installation failed: Path (/Workspace/lost.whl) doesn't exist."
     assert lost.status.termination_details.code.value == "LIBRARY_INSTALLATION_ERROR"

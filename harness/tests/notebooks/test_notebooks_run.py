@@ -12,7 +12,7 @@ from harness.config import Layout
 from harness.engines.environments import Environments
 from harness.engines.processes import Lifeline
 from harness.engines.tasks import TaskRunner
-from harness.jobs import NotebookProgram, Outcome, ScriptProgram, TaskProcess
+from harness.jobs import EnvironmentSpec, NotebookProgram, Outcome, ScriptProgram, TaskProcess
 
 HEADER = "# Databricks notebook source\n"
 BETWEEN = "\n\n# COMMAND ----------\n\n"
@@ -75,7 +75,7 @@ def attempt(runner: TaskRunner, tmp_path: Path) -> Try:
         path = f"{HOME}/{file.name}"
         program = ScriptProgram(path, file, arguments) if arguments else NotebookProgram(path, file, widgets)
         folder = tmp_path / "task"
-        task = TaskProcess(1, 2, "task", folder, tmp_path / "values", program, "5", ())
+        task = TaskProcess(1, 2, "task", folder, tmp_path / "values", program, EnvironmentSpec("5"), ())
         return Tried(runner.run(task, cancelled=threading.Event(), on_running=lambda: None), folder)
 
     return attempt

@@ -15,11 +15,14 @@ from harness.config import Layout
 from harness.engines.children import Child
 from harness.engines.environments import Environment, Environments
 from harness.engines.processes import Lifeline, guest_path
+from harness.engines.task_limits import TaskLimits, task_limits
 from harness.engines.warm_parent import WarmParents, environment_without_habits, fresh_task
 from harness.jobs.ports import NotebookProgram, Outcome, Program, ScriptProgram, TaskProcess, WheelProgram
 
 Progress = Callable[[str], None]
 _LOOK_SECONDS = 0.05
+# "off" lets tasks do with Spark what serverless compute refuses (guest/harness_guest/serverless.py).
+LIMITS = "HARNESS_SERVERLESS_LIMITS"
 # Of the user's own variables a task sees these; the platform's serverless compute lets none through.
 _KEPT = frozenset({"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
 _KEPT_NETWORK = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"})
@@ -35,17 +38,33 @@ class _Report(msgspec.Struct, frozen=True):
     notebook_result: str | None = None
 
 
+class _Ended(msgspec.Struct, frozen=True):
+    """What the task's keeper said (harness_guest/keeper.py)."""
+
+    reason: str
+
+
 class TaskRunner:
     """The jobs' `TaskRunner`: forks from a warm parent of the base environment where the task's environment allows it."""
 
     def __init__(
-        self, *, environments: Environments, lifeline: Lifeline, layout: Layout, variables: Callable[[], Mapping[str, str]]
+        self,
+        *,
+        environments: Environments,
+        lifeline: Lifeline,
+        layout: Layout,
+        variables: Callable[[], Mapping[str, str]],
+        limits: TaskLimits | None = None,
     ) -> None:
-        """`variables` are what unchanged clients read (DATABRICKS_HOST, DATABRICKS_TOKEN, SPARK_REMOTE), asked for at each task."""
+        """Without `limits` they are those of the user's environment variables (harness/engines/task_limits.py).
+
+        `variables` are what unchanged clients read (DATABRICKS_HOST, DATABRICKS_TOKEN, SPARK_REMOTE), asked for at each task.
+        """
         self._environments = environments
         self._lifeline = lifeline
         self._variables = variables
         self._files = layout.files
+        self._limits = limits or task_limits()
         self.parents = WarmParents(lifeline=lifeline, log=layout.logs / "tasks.log")
         """What tasks are forked from; model servers are too."""
 
@@ -64,7 +83,7 @@ class TaskRunner:
     def run(self, task: TaskProcess, *, cancelled: threading.Event, on_running: Callable[[], None]) -> Outcome:
         """Install what the task needs, run it to its end and say how it ended."""
         task.folder.mkdir(parents=True, exist_ok=True)
-        environment = self._environments.overlay(task.dependencies, version=task.environment_version, progress=_printing(task.folder))
+        environment = self._environments.overlay(task.dependencies, version=task.environment.version, progress=_printing(task.folder))
         parent = None if environment.replaces else self.parents.parent(environment.python)
         if parent is not None:
             parent.wait_ready()
@@ -95,6 +114,7 @@ class TaskRunner:
             "HARNESS_TASK_KEY": task.task_key,
             "HARNESS_TASK_FOLDER": str(task.folder),
             "HARNESS_TASK_RUN_ID": str(task.task_run_id),
+            "HARNESS_TASK_ENVIRONMENT": msgspec.json.encode(task.environment).decode(),
             "HARNESS_UV": find_uv_bin(),
             "MPLBACKEND": "Agg",  # no window opens on the machine of a task
         }
@@ -104,6 +124,8 @@ class TaskRunner:
             "path": path,
             "environment": variables,
             "header": environment.notes,
+            "limited": os.environ.get(LIMITS, "on") != "off",
+            "limits": asdict(self._limits),
             "roots": {root: str(self._files / root.strip("/")) for root in ("/Workspace", "/Volumes")},
         }
 
@@ -122,12 +144,14 @@ def _outcome(process: Child, task: TaskProcess, cancelled: threading.Event) -> O
             message = f"The task was ended after its timeout of {task.timeout_seconds:g} seconds."
             ended = Outcome("TIMEDOUT", message, error=message)
             process.end()
-    return ended or _ended(status, _read_report(task.folder))
+    return ended or _ended(status, _read_report(task.folder), _read_reason(task.folder))
 
 
-def _ended(status: int, report: _Report) -> Outcome:
+def _ended(status: int, report: _Report, reason: str) -> Outcome:
     if status == 0 and report.succeeded:
         return Outcome("SUCCESS", notebook_result=report.notebook_result)
+    if reason:
+        return Outcome("FAILED", reason, error=reason)
     if status < 0:
         message = f"The task was ended by signal {-status} ({signal.Signals(-status).name})."
         return Outcome("FAILED", message, error=message)
@@ -152,6 +176,12 @@ def _program(program: Program) -> dict[str, object]:
 def _read_report(folder: Path) -> _Report:
     path = folder / "report.json"
     return msgspec.json.decode(path.read_bytes(), type=_Report) if path.exists() else _Report()
+
+
+def _read_reason(folder: Path) -> str:
+    """Return why the task's keeper ended it, empty when it did not."""
+    path = folder / "ended.json"
+    return msgspec.json.decode(path.read_bytes(), type=_Ended).reason if path.exists() else ""
 
 
 def _printing(folder: Path) -> Progress:

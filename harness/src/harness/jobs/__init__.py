@@ -1,6 +1,7 @@
 """Jobs 2.2: definitions, runs of their task graphs, and what tasks tell each other."""
 
 from harness.jobs.execution import RunEvent
+from harness.jobs.model import EnvironmentSpec
 from harness.jobs.ports import (
     DependencyFiles,
     NotebookProgram,
@@ -16,6 +17,7 @@ from harness.jobs.triggers import WatchedData
 
 __all__ = [
     "DependencyFiles",
+    "EnvironmentSpec",
     "JobService",
     "NotebookProgram",
     "Outcome",

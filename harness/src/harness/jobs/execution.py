@@ -208,7 +208,7 @@ class Execution:
         return Outcome("SUCCESS")
 
     def _run_job(self, task: Task, other: RunJobTask, attempt: TaskRun, on_running: Callable[[], None]) -> Outcome:
-        request = request_for(other, self._context(attempt))
+        request = request_for(other, self._context(attempt), self._around.jobs.declared(other.job_id))
         self._change_task(attempt, resolved={"job_parameters": request.job_parameters})
         seconds = self._timeout(task)
         until = None if seconds is None else self._clock.now() + dt.timedelta(seconds=seconds)
@@ -256,7 +256,7 @@ class Execution:
             folder=self._runs.attempt_folder(self._run_id, attempt),
             values=values,
             program=program,
-            environment_version=environment.version,
+            environment=environment,
             dependencies=tuple(local(dependency, self._around.files) for dependency in environment.dependencies),
             timeout_seconds=self._timeout(task),
         )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from harness.jobs.model import EnvironmentSpec
+
 
 @dataclass(frozen=True, slots=True)
 class WheelProgram:
@@ -50,9 +52,10 @@ class TaskProcess:
     values: Path
     """Folder with one JSON file of task values a task of the run."""
     program: Program
-    environment_version: str
+    environment: EnvironmentSpec
+    """As the job has it."""
     dependencies: tuple[str, ...]
-    """Requirements, `-r FILE`s, and wheels as paths on this machine (`….whl` or `….whl[extra]`)."""
+    """Those of the environment: requirements, `-r FILE`s, and wheels as paths on this machine (`….whl` or `….whl[extra]`)."""
     timeout_seconds: float | None = None
 
 

@@ -12,11 +12,10 @@ _numbers = count(1)
 
 def display(shown: Any = None, *_: object, **__: object) -> None:
     """Print a Spark or pandas frame as a table, keep a figure as a picture, and print anything else."""
-    figure = shown if hasattr(shown, "savefig") else getattr(shown, "figure", None)
-    if hasattr(figure, "savefig"):
-        keep(figure)
-    elif hasattr(shown, "limit") and hasattr(shown, "toPandas"):
+    if type(shown).__module__.startswith("pyspark."):  # asked first: a Spark frame has every attribute, as a column
         print(shown.limit(MAX_ROWS).toPandas().to_string())  # noqa: T201 - shown is printed
+    elif hasattr(figure := shown if hasattr(shown, "savefig") else getattr(shown, "figure", None), "savefig"):
+        keep(figure)
     elif hasattr(shown, "to_string"):
         print(shown.head(MAX_ROWS).to_string())  # noqa: T201 - shown is printed
     elif shown is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from dbruntime.namespace import UserNamespaceInitializer
 from dbruntime.notebook import NotebookExit
 from harness_guest.notebook_cells import Cell, NotNotebookError, cells
+from harness_guest.notebook_child import run_apart
 from harness_guest.notebook_packages import install, restart
 from harness_guest.notebook_record import Record
 from harness_guest.notebook_shell import make_shell
@@ -85,6 +86,10 @@ class Running:
         self._dbutils.widgets.give(values)
         self.run(self._place.other(path))
 
+    def start(self, path: str, timeout_seconds: float, arguments: Mapping[str, str]) -> str:
+        """Run the notebook at `path` as a run of its own and return what it exits with."""
+        return run_apart(self._place.other(path).path, timeout_seconds, arguments)
+
     def query(self, text: str) -> None:
         """`%sql`: each statement; the last one's rows are shown, and kept as `_sqldf`."""
         names = self._shell.names
@@ -144,6 +149,7 @@ def run_notebook(path: str, file: str, parameters: Mapping[str, str], folder: st
     try:
         running = Running(place, record)
         dbutils.library.on_restart = running.restart
+        dbutils.notebook.start = running.start
         running.run(place)
     except NotebookExit as leave:
         print(f"Notebook exited: {leave.value}")  # noqa: T201 - as the platform shows it

@@ -1,0 +1,106 @@
+# ruff: noqa: S608 - the statements are the test's own
+"""Notebooks as jobs run them: with Spark, secrets and other notebooks, asked for with the official client."""
+
+import contextlib
+import io
+from typing import Any
+
+import pytest
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import OperationFailed
+from databricks.sdk.service.jobs import NotebookTask, SubmitTask
+from databricks.sdk.service.workspace import ImportFormat
+
+from harness.config import Layout
+
+pytestmark = pytest.mark.platform
+HEADER = "# Databricks notebook source\n"
+BETWEEN = "\n\n# COMMAND ----------\n\n"
+
+
+def put(workspace: WorkspaceClient, path: str, *cells: str) -> str:
+    """Import a notebook and return its path."""
+    workspace.workspace.mkdirs(path.rpartition("/")[0])
+    workspace.workspace.upload(f"{path}.py", io.BytesIO((HEADER + BETWEEN.join(cells)).encode()), format=ImportFormat.AUTO, overwrite=True)
+    return path
+
+
+def run(workspace: WorkspaceClient, path: str, **parameters: str) -> Any:
+    """Run a notebook once to its end, whichever that is, and return its task's output."""
+    task = SubmitTask("it", notebook_task=NotebookTask(path, base_parameters=parameters))
+    run_id = workspace.jobs.submit(run_name="try", tasks=[task]).run_id
+    with contextlib.suppress(OperationFailed):
+        workspace.jobs.wait_get_run_job_terminated_or_skipped(run_id)
+    tasks = workspace.jobs.get_run(run_id).tasks
+    assert tasks
+    return workspace.jobs.get_run_output(tasks[0].run_id or 0)
+
+
+def test_a_notebook_asks_spark_in_both_languages(workspace: WorkspaceClient, catalog: str) -> None:
+    """`%sql` shows its rows and leaves them as `_sqldf`; `spark`, `table` and `display` are there without an import."""
+    path = put(
+        workspace,
+        f"/Shared/{catalog}/asks",
+        f"# MAGIC %sql\n# MAGIC CREATE SCHEMA {catalog}.nb;\n# MAGIC CREATE TABLE {catalog}.nb.t AS SELECT 7 AS seven; -- one; row\n"
+        f"# MAGIC SELECT * FROM {catalog}.nb.t",
+        "rows = _sqldf.count()\ndisplay(spark.table(dbutils.widgets.get('table')))",
+        "dbutils.notebook.exit(str(rows + table(dbutils.widgets.get('table')).first().seven))",
+    )
+
+    output = run(workspace, path, table=f"{catalog}.nb.t")
+
+    assert output.error is None
+    assert output.notebook_output.result == "8"
+
+
+def test_a_notebook_runs_another_apart(workspace: WorkspaceClient, catalog: str) -> None:
+    """The other one's result comes back; its error does as well; it has its own run."""
+    put(workspace, f"/Shared/{catalog}/inner", "dbutils.notebook.exit('got ' + dbutils.widgets.get('x'))")
+    put(workspace, f"/Shared/{catalog}/bad", "raise ValueError('no trips')")
+    path = put(
+        workspace,
+        f"/Shared/{catalog}/outer",
+        "first = dbutils.notebook.run('./inner', 60, {'x': 5})",
+        "try:\n    dbutils.notebook.run('bad', 60)\nexcept Exception as error:\n    second = str(error)",
+        "dbutils.notebook.exit(first + '; ' + second)",
+    )
+
+    result = run(workspace, path).notebook_output.result
+
+    assert result.startswith("got 5; ")
+    assert "ended FAILED: ValueError: no trips" in result
+
+
+def test_secrets_are_read_and_never_shown(workspace: WorkspaceClient, catalog: str, layout: Layout) -> None:
+    """In what the notebook prints the value is replaced."""
+    workspace.secrets.create_scope(catalog)
+    workspace.secrets.put_secret(catalog, "key", string_value="s3cr3t-value")
+    path = put(
+        workspace,
+        f"/Shared/{catalog}/secret",
+        f"value = dbutils.secrets.get('{catalog}', 'key')\nprint('it is', value)",
+        f"assert [s.key for s in dbutils.secrets.list('{catalog}')] == ['key']",
+        "dbutils.notebook.exit(str(len(value)))",
+    )
+
+    output = run(workspace, path)
+
+    assert output.notebook_output.result == "12"
+    printed = [file.read_text() for file in (layout.logs / "runs").glob("*/it.0/*") if file.is_file()]
+    assert any("it is [REDACTED]\n" in text for text in printed)
+    assert not any("s3cr3t-value\n" in text for text in printed)
+
+
+def test_serverless_limits_hold_on_real_frames(workspace: WorkspaceClient, catalog: str) -> None:
+    """A frame is not cached; one of the six settings is set."""
+    path = put(
+        workspace,
+        f"/Shared/{catalog}/limits",
+        "spark.conf.set('spark.sql.shuffle.partitions', '3')",
+        "spark.range(3).cache()",
+    )
+
+    output = run(workspace, path)
+
+    assert "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute. SQLSTATE: 0A000" in output.error
+    assert "limits, cell 2" in output.error_trace
