@@ -74,12 +74,15 @@ class FakeJobs:
             Route("POST", f"{jobs}/reset", self._reset, ""),
             Route("POST", f"{jobs}/delete", self._delete, ""),
             Route("GET", f"{jobs}/get", self._get, ""),
+            Route("GET", f"{jobs}/list", self._list, ""),
             Route("POST", f"{jobs}/run-now", self._run_now, ""),
             Route("GET", f"{jobs}/runs/get", self._run, ""),
             Route("GET", f"{jobs}/runs/get-output", self._run_output, ""),
             Route("POST", f"{experiments}/create", self._create_experiment, ""),
             Route("GET", f"{experiments}/get", self._get_experiment, ""),
             Route("GET", f"{experiments}/get-by-name", self._find_experiment, ""),
+            Route("POST", f"{experiments}/update", self._update_experiment, ""),
+            Route("POST", f"{experiments}/set-experiment-tag", self._tag_experiment, ""),
             Route("POST", f"{experiments}/delete", self._delete_experiment, ""),
             Route("POST", f"{experiments}/restore", self._restore_experiment, ""),
             Route("GET", "/__harness__/runs/{run_id}/output", self._printed, ""),
@@ -113,6 +116,10 @@ class FakeJobs:
             raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Job {job_id} does not exist.")
         return {"job_id": job_id, "settings": self.jobs[job_id]}
 
+    def _list(self, call: Call) -> object:
+        found = [{"job_id": key, "settings": job} for key, job in self.jobs.items() if job["name"] == call.require("name")]
+        return {"jobs": found} if found else {}
+
     def _run_now(self, call: Call) -> object:
         self.started.append(call.json(dict[str, object]))
         return {"run_id": 7, "number_in_job": 7}
@@ -130,19 +137,37 @@ class FakeJobs:
         return {"text": text[offset : offset + 10], "offset": min(len(text), offset + 10), "attempt_number": 0}
 
     def _create_experiment(self, call: Call) -> object:
-        name = str(call.json(dict[str, object])["name"])
+        asked = call.json(dict[str, object])
+        name = str(asked["name"])
         if any(each["name"] == name for each in self.experiments.values()):
             raise ApiError(400, "RESOURCE_ALREADY_EXISTS", f"Experiment '{name}' already exists.")
         id_ = str(next(self.numbers))
-        self.experiments[id_] = {"experiment_id": id_, "name": name, "lifecycle_stage": "active"}
+        self.experiments[id_] = {**asked, "experiment_id": id_, "name": name, "lifecycle_stage": "active"}
         return {"experiment_id": id_}
 
     def _get_experiment(self, call: Call) -> object:
-        return {"experiment": self.experiments[call.require("experiment_id")]}
+        return {"experiment": self._experiment(call.require("experiment_id"))}
 
     def _find_experiment(self, call: Call) -> object:
         name = call.require("experiment_name")
-        return {"experiment": next(each for each in self.experiments.values() if each["name"] == name)}
+        return {"experiment": self._experiment(next((id_ for id_, each in self.experiments.items() if each["name"] == name), name))}
+
+    def _experiment(self, id_: str) -> Json:
+        if id_ not in self.experiments:
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"No Experiment {id_} exists")
+        return self.experiments[id_]
+
+    def _update_experiment(self, call: Call) -> object:
+        asked = call.json(dict[str, object])
+        self._experiment(str(asked["experiment_id"]))["name"] = asked["new_name"]
+        return {}
+
+    def _tag_experiment(self, call: Call) -> object:
+        asked = call.json(dict[str, str])
+        found = self._experiment(asked["experiment_id"])
+        tags = {tag["key"]: tag for tag in found.get("tags", [])}  # type: ignore[attr-defined]
+        found["tags"] = [*{**tags, asked["key"]: {"key": asked["key"], "value": asked["value"]}}.values()]
+        return {}
 
     def _delete_experiment(self, call: Call) -> object:
         self.experiments[str(call.json(dict[str, object])["experiment_id"])]["lifecycle_stage"] = "deleted"

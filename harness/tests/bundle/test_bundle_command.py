@@ -87,7 +87,8 @@ def test_bundle_is_deployed_shown_and_destroyed(shell: Shell, served: Served) ->
     destroyed = shell.type("destroy", "--auto-approve")
     again = shell.type("destroy", "--auto-approve")
 
-    assert (deployed.returncode, deployed.stderr) == (0, "")
+    assert deployed.returncode == 0
+    assert "resources.jobs.nightly: package_name 'pack' is in no wheel of the task's environment" in deployed.stderr
     assert "1 to add, 0 to change, 0 to delete" in deployed.stdout
     assert f"jobs.nightly  nightly  100  {served.host}/jobs/100" in shown.stdout
     assert (asked.returncode, "say yes with --auto-approve" in asked.stderr) == (2, True)

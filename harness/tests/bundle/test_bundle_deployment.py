@@ -1,6 +1,8 @@
 """Deploying to a workspace over HTTP with the official client: what is made, kept, changed and taken away."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +18,7 @@ ROOT = "/Workspace/Users/developer@harness.local/.bundle/demo/default"
 BUNDLE = """
 bundle: {name: demo}
 artifacts:
-  pack: {type: whl, path: ./pack, build: mkdir -p dist && cp module.py dist/pack-1.0-py3-none-any.whl && echo . >> ../builds}
+  pack: {type: whl, path: ./pack, build: python3 ../pack.py module.py && echo . >> ../builds}
 resources:
   schemas: {s: {name: fares, catalog_name: main, comment: first}}
   volumes: {v: {name: files, catalog_name: main, schema_name: "${resources.schemas.s.name}"}}
@@ -38,6 +40,18 @@ resources:
 WHEEL = f"{ROOT}/artifacts/.internal/pack-1.0-py3-none-any.whl"
 
 
+PACK = """
+import pathlib, sys, zipfile
+pathlib.Path("dist").mkdir(exist_ok=True)
+if len(sys.argv) > 1:
+    with zipfile.ZipFile("dist/pack-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("pack/__init__.py", pathlib.Path(sys.argv[1]).read_text())
+        wheel.writestr("pack-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: pack\\nVersion: 1.0\\n")
+        wheel.writestr("pack-1.0.dist-info/entry_points.txt", "[console_scripts]\\nmain = pack:main\\n")
+        wheel.writestr("pack-1.0.dist-info/RECORD", "")
+"""
+
+
 class Served(Protocol):
     """The workspace of the tests."""
 
@@ -55,7 +69,8 @@ class Given:
         self.said: list[str] = []
         (folder / "pack").mkdir(parents=True)
         (folder / "pack" / "pyproject.toml").write_text("[project]\nname = 'pack'\n")
-        (folder / "pack" / "module.py").write_text("one")
+        (folder / "pack" / "module.py").write_text("one = 1")
+        (folder / "pack.py").write_text(PACK)
         self.write(BUNDLE)
 
     def write(self, text: str) -> None:
@@ -82,8 +97,7 @@ def test_first_deployment_makes_everything(given: Given, served: Served) -> None
     assert given.client.schemas.get("main.fares").comment == "first"
     assert given.client.volumes.read("main.fares.files").full_name == "main.fares.files"
     assert given.client.registered_models.get("main.fares.model").full_name == "main.fares.model"
-    with given.client.workspace.download(WHEEL) as content:
-        assert content.read() == b"one"
+    assert _packed(given.client) == "one = 1"
     (settings,) = served.jobs.jobs.values()
     (experiment,) = served.jobs.experiments
     assert settings == {
@@ -191,13 +205,12 @@ def test_changed_job_is_reset_and_keeps_its_id(given: Given, served: Served) -> 
 
 def test_changed_sources_are_built_and_uploaded_again(given: Given) -> None:
     given.deploy()
-    (given.folder / "pack" / "module.py").write_text("two")
+    (given.folder / "pack" / "module.py").write_text("two = 2")
 
     done = given.deploy()
 
     assert str(done.plan) == "0 to add, 0 to change, 0 to delete"
-    with given.client.workspace.download(WHEEL) as content:
-        assert content.read() == b"two"
+    assert _packed(given.client) == "two = 2"
 
 
 def test_resource_taken_out_of_the_bundle_is_deleted(given: Given, served: Served) -> None:
@@ -237,8 +250,8 @@ def test_job_that_somebody_deleted_is_made_again(given: Given, served: Served) -
     [
         pytest.param(("dist/*.whl", "dist/x*.whl"), "no wheel matches './pack/dist/x", id="no such wheel"),
         pytest.param(("path: ./pack", "path: ./none"), "there is no folder ./none", id="no such folder"),
-        pytest.param(("cp module.py", "cp nothing"), "failed in ./pack (exit 1):\ncp: ", id="build fails"),
-        pytest.param(("cp module.py", "echo"), "the build left no wheel in ./pack/dist", id="build makes no wheel"),
+        pytest.param(("pack.py module.py", "pack.py nothing"), "failed in ./pack (exit 1):\nTraceback", id="build fails"),
+        pytest.param(("pack.py module.py", "pack.py"), "the build left no wheel in ./pack/dist", id="build makes no wheel"),
         pytest.param(("[{task_key: first}]", "[{task_key: zero}]"), "no task 'zero'", id="bad job"),
     ],
 )
@@ -430,6 +443,11 @@ def test_job_that_cannot_run_is_refused(given: Given, job: str, params: dict[str
 
     with pytest.raises(UserError, match=message):
         run_job(bundle, given.client, job, display=Told(), params=params)
+
+
+def _packed(client: WorkspaceClient) -> str:
+    with client.workspace.download(WHEEL) as content, zipfile.ZipFile(io.BytesIO(content.read())) as wheel:
+        return wheel.read("pack/__init__.py").decode()
 
 
 def _state(client: WorkspaceClient) -> dict[str, Any]:

@@ -189,21 +189,15 @@ def test_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
     ("text", "what"),
     [
         pytest.param(
-            job("{task_key: t, notebook_task: {notebook_path: a}}"),
-            r"databricks\.yml:6:29: resources\.jobs\.j\.tasks\[0\]\.notebook_task",
-            id="notebook",
+            job("{task_key: t, sql_task: {warehouse_id: a}}"), r"databricks\.yml:6:29: resources\.jobs\.j\.tasks\[0\]\.sql_task", id="SQL"
         ),
         pytest.param(job(TASK.replace("environment_key: e", "existing_cluster_id: c")), r"tasks\[0\]\.existing_cluster_id", id="cluster"),
         pytest.param(
-            NAMED + "resources: {schemas: {s: {name: s, catalog_name: c, grants: []}}}\n", r"resources\.schemas\.s\.grants", id="grants"
+            job("{task_key: t, run_job_task: {job_id: 7, sql_params: {a: b}}}"),
+            r"databricks\.yml:6:55: resources\.jobs\.j\.tasks\[0\]\.run_job_task\.sql_params",
+            id="parameters for SQL",
         ),
-        pytest.param(
-            job("{task_key: t, run_job_task: {job_id: 7, notebook_params: {a: b}}}"),
-            r"databricks\.yml:6:55: resources\.jobs\.j\.tasks\[0\]\.run_job_task\.notebook_params",
-            id="parameters for notebooks",
-        ),
-        pytest.param(NAMED + "artifacts: {a: {type: whl, files: []}}\n", r"artifacts\.a\.files", id="artifact files"),
-        pytest.param(NAMED + "workspace: {artifact_path: /Volumes/c/s/v}\n", "/Volumes/c/s/v", id="wheels in a volume"),
+        pytest.param(NAMED + "workspace: {file_path: /Volumes/c/s/v}\n", "/Volumes/c/s/v", id="files in a volume"),
     ],
 )
 def test_what_the_harness_does_not_do_is_refused_before_a_deployment(resolved: Resolve, text: str, what: str) -> None:

@@ -1,6 +1,6 @@
 """`databricks.yml` resolved, deployed and run: pure up to `Bundle`, then through the official client."""
 
-from harness.bundle.deploy import Deployment, deploy, destroy
+from harness.bundle.deploy import Deployment, deploy, destroy, foreseen
 from harness.bundle.deployed import Deployed
 from harness.bundle.deployed import load as load_deployed
 from harness.bundle.files import find_bundle, read_sources
@@ -28,6 +28,7 @@ __all__ = [
     "destroy",
     "find_bundle",
     "follow",
+    "foreseen",
     "load_deployed",
     "look",
     "read_bundle",

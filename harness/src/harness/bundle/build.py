@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 import uv
 
+from harness.bundle.dynamic import with_content_version
 from harness.bundle.model import Artifact
 from harness.errors import UserError
 
 Progress = Callable[[str], None]
-_RECORD = ".built.json"
+_RECORD, _LOCK = ".built.json", ".built.lock"
 _NOT_SOURCES = {"dist", "build", "__pycache__", "node_modules"}
 _LINES_SHOWN = 20
 
@@ -30,16 +31,18 @@ class Built:
     wheels: dict[str, str]
 
 
-def build_artifacts(artifacts: Sequence[Artifact], folder: Path, progress: Progress) -> None:
-    """Leave each artifact's wheel in `dist/` of its folder, or raise with the end of what its build printed.
+def build_artifacts(artifacts: Sequence[Artifact], folder: Path, progress: Progress) -> dict[Path, Path]:
+    """Leave each artifact's wheel in `dist/` of its folder (or where its `files:` say), or raise with the end of what its build printed.
 
     Artifacts are built at the same time; an artifact whose sources have not changed since its last build is left alone.
+    Return which wheel stands in for which, where an artifact's version is dynamic.
     """
     for artifact in artifacts:
         _check_folder(artifact, folder)
     with ThreadPoolExecutor(max_workers=max(1, min(len(artifacts), os.cpu_count() or 1))) as pool:
-        for _ in pool.map(lambda artifact: _build(artifact, folder / artifact.path, progress), artifacts):
-            pass
+        built = list(pool.map(lambda artifact: _build(artifact, folder, progress), artifacts))
+    wheels = [path for artifact, paths in zip(artifacts, built, strict=True) if artifact.dynamic_version for path in paths]
+    return {path: with_content_version(path, folder.resolve() / ".databricks" / "wheels") for path in wheels}
 
 
 def sha256(path: Path) -> str:
@@ -50,7 +53,7 @@ def sha256(path: Path) -> str:
 
 def source_key(artifact: Artifact, folder: Path) -> str:
     """Return what changes when a source file, its name or the build command changes."""
-    digest = hashlib.sha256((artifact.build or "").encode())
+    digest = hashlib.sha256(f"{artifact.executable or ''}\0{artifact.build or ''}\0{artifact.files}".encode())
     for path in sorted(_sources(folder)):
         digest.update(f"\0{path.relative_to(folder).as_posix()}\0{sha256(path)}".encode())
     return digest.hexdigest()
@@ -64,46 +67,70 @@ def _check_folder(artifact: Artifact, folder: Path) -> None:
         raise UserError(f"{where}: {artifact.path} holds no pyproject.toml; expected a Python project there, correct 'path'")
 
 
-def _build(artifact: Artifact, folder: Path, progress: Progress) -> None:
-    dist = folder / "dist"
+def _build(artifact: Artifact, folder: Path, progress: Progress) -> list[Path]:
+    at = folder / artifact.path
+    dist = at / "dist"
     dist.mkdir(exist_ok=True)
-    with _locked(dist / ".lock"):
-        key = source_key(artifact, folder)
-        if _is_built(dist, key):
+    with _locked(dist / _LOCK):
+        key = source_key(artifact, at)
+        if _is_built(dist / _RECORD, key, _wheels(artifact, folder)):
             progress(f"{artifact.key}: wheel is up to date")
-            return
+            return _wheels(artifact, folder)
         for old in dist.glob("*.whl"):
             old.unlink()
         progress(f"{artifact.key}: building")
-        _run(artifact, folder)
-        wheels = {path.name: sha256(path) for path in dist.glob("*.whl")}
+        _run(artifact, at)
+        wheels = _wheels(artifact, folder)
         if not wheels:
-            message = f"artifacts.{artifact.key}: the build left no wheel in {artifact.path}/dist"
+            message = f"artifacts.{artifact.key}: the build left no wheel in {', '.join(artifact.files) or f'{artifact.path}/dist'}"
             raise UserError(f"{artifact.at}: {message}; in a uv workspace, build with 'uv build --wheel --out-dir dist'")
-        (dist / _RECORD).write_bytes(msgspec.json.encode(Built(key, wheels)))
-        progress(f"{artifact.key}: built {', '.join(sorted(wheels))}")
+        (dist / _RECORD).write_bytes(msgspec.json.encode(Built(key, _digests(wheels))))
+        progress(f"{artifact.key}: built {', '.join(path.name for path in wheels)}")
+        return wheels
 
 
-def _is_built(dist: Path, key: str) -> bool:
+def _wheels(artifact: Artifact, folder: Path) -> list[Path]:
+    """Return the wheels that a build has left."""
+    patterns = artifact.files or (f"{artifact.path}/dist/*.whl",)
+    return sorted({path.resolve() for pattern in patterns for path in matching(folder, pattern) if path.suffix == ".whl"})
+
+
+def _digests(wheels: Sequence[Path]) -> dict[str, str]:
+    return {path.name: sha256(path) for path in wheels}
+
+
+def _is_built(record: Path, key: str, wheels: Sequence[Path]) -> bool:
     try:
-        built = msgspec.json.decode((dist / _RECORD).read_bytes(), type=Built)
+        built = msgspec.json.decode(record.read_bytes(), type=Built)
     except (FileNotFoundError, msgspec.DecodeError):
         return False
-    present = {path.name: sha256(path) for path in dist.glob("*.whl")}
-    return built == Built(key, present)
+    return bool(wheels) and built == Built(key, _digests(wheels))
 
 
 def _run(artifact: Artifact, folder: Path) -> None:
     tool = uv.find_uv_bin()
     # The build command is the bundle's own shell text, as for the official client; `uv` in it is ours where PATH has none.
-    command = ["/bin/sh", "-c", artifact.build] if artifact.build else [tool, "build", "--wheel", "--out-dir", "dist"]
+    shell = artifact.executable or "/bin/sh"
+    command = [shell, "-c", artifact.build] if artifact.build else [tool, "build", "--wheel", "--out-dir", "dist"]
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     environment["PATH"] = os.pathsep.join([environment.get("PATH", os.defpath), str(Path(tool).parent)])
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    shown = artifact.build or "uv build --wheel --out-dir dist"
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    except OSError as error:
+        raise UserError(f"{artifact.at}: artifacts.{artifact.key}: '{shell}' cannot run '{shown}': {error}") from error
     if done.returncode != 0:
         end = "\n".join(done.stdout.decode(errors="replace").splitlines()[-_LINES_SHOWN:])
-        shown = artifact.build or "uv build --wheel --out-dir dist"
         raise UserError(f"{artifact.at}: artifacts.{artifact.key}: '{shown}' failed in {artifact.path} (exit {done.returncode}):\n{end}")
+
+
+def matching(folder: Path, pattern: str) -> Iterator[Path]:
+    """Yield what matches a glob that may lead out of `folder`."""
+    start = folder
+    parts = pattern.removeprefix("./").split("/")
+    while parts and parts[0] == "..":  # pathlib's glob does not go upwards
+        start, parts = start.parent, parts[1:]
+    yield from start.glob("/".join(parts))
 
 
 def _sources(folder: Path) -> Iterator[Path]:

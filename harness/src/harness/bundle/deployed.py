@@ -14,29 +14,36 @@ _VERSION = 2
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One deployed resource: its id, and what was sent to make it so."""
+    """One deployed resource: its id, what was sent to make it so, and how it stood in the workspace then (None: not known to its end)."""
 
     id: str = msgspec.field(name="__id__")
     state: Mapping[str, object] = {}
     permissions: Sequence[Mapping[str, object]] = ()
+    grants: Sequence[Mapping[str, object]] = ()
+    seen: Mapping[str, object] | None = None
 
 
 class _Document(msgspec.Struct):
     lineage: str
     serial: int = 0
     state: dict[str, Entry] = {}
-    wheels: dict[str, str] = {}
+    files: dict[str, str] = {}
+    making: list[str] = []
     state_version: int = _VERSION
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The resources of one deployment by path (`resources.jobs.x`), and the SHA-256 of its wheels by workspace path."""
+    """The resources of one deployment by path (`resources.jobs.x`), and the SHA-256 of its files and wheels by workspace path.
+
+    `making` are the resources that a deployment is, or was when it was interrupted, about to make: they may be there.
+    """
 
     lineage: str
     serial: int = 0
     resources: dict[str, Entry] = field(default_factory=dict)
-    wheels: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    making: frozenset[str] = frozenset()
 
     def with_entry(self, path: str, entry: Entry) -> "Deployed":
         """Return it with one resource more, or changed."""
@@ -60,13 +67,13 @@ def load(workspace: WorkspaceClient, folder: str) -> Deployed | None:
         raise UserError(f"{path}: the deployment's state cannot be read: {error}; restore it, or remove it and what it deployed") from error
     if found.state_version > _VERSION:
         raise UserError(f"{path}: state_version {found.state_version} is newer than {_VERSION}; deploy with the client that wrote it")
-    return Deployed(found.lineage, found.serial, found.state, found.wheels)
+    return Deployed(found.lineage, found.serial, found.state, found.files, frozenset(found.making))
 
 
 def save(workspace: WorkspaceClient, folder: str, deployed: Deployed) -> Deployed:
     """Write the state and return it with its next serial number."""
     after = replace(deployed, serial=deployed.serial + 1)
-    document = _Document(after.lineage, after.serial, after.resources, after.wheels)
+    document = _Document(after.lineage, after.serial, after.resources, after.files, sorted(after.making))
     body = msgspec.json.encode(document)
     try:
         write_file(workspace, f"{folder}/resources.json", body)

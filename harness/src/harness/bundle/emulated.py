@@ -9,32 +9,22 @@ from harness.errors import NotEmulated
 
 # The harness's Jobs API runs these; keep in step with harness/jobs/settings.py.
 TASK_TYPES = ("python_wheel_task", "spark_python_task", "notebook_task", "condition_task", "run_job_task")
-_PARAMETERS = ("job_id", "job_parameters", "python_params", "python_named_params")
+_PARAMETERS = ("job_id", "job_parameters", "notebook_params", "python_params", "python_named_params")
 _COMPUTE = ("new_cluster", "existing_cluster_id", "job_cluster_key", "libraries", "compute")
-_ARTIFACT = ("files", "executable")
 
 
 def check_emulated(bundle: Bundle) -> None:
     """Raise `NotEmulated`, with the place, for the first thing the harness would refuse half-way through a deployment."""
     for found, what in _refused(bundle.tree):
         raise NotEmulated(f"{found.at}: {what}")
-    for path in (bundle.paths.artifacts, bundle.paths.state):
+    for path in (bundle.paths.state, bundle.paths.files):
         if not path.startswith("/Workspace/"):
             raise NotEmulated(f"a deployment in {path} (expected a path below /Workspace)")
+    if not bundle.paths.artifacts.startswith(("/Workspace/", "/Volumes/")):
+        raise NotEmulated(f"wheels in {bundle.paths.artifacts} (expected a path below /Workspace or /Volumes)")
 
 
 def _refused(tree: Node) -> Iterator[tuple[Node, str]]:
-    for key, artifact in _entries(tree.child("artifacts")):
-        for name in _ARTIFACT:
-            found = artifact.child(name)
-            if found is not None:
-                yield found, f"artifacts.{key}.{name}"
-    resources = tree.child("resources")
-    for kind, section in _entries(resources):
-        for key, resource in _entries(section):
-            grants = resource.child("grants")
-            if grants is not None:
-                yield grants, f"resources.{kind}.{key}.grants"
     for key, job in _entries(tree.find("resources", "jobs")):
         yield from _refused_in_job(job, f"resources.jobs.{key}")
 
@@ -43,13 +33,6 @@ def _refused_in_job(job: Node, path: str) -> Iterator[tuple[Node, str]]:
     source = job.child("git_source")
     if source is not None:
         yield source, f"{path}.git_source"
-    environments = job.child("environments")
-    for environment in environments.items() if environments is not None else ():
-        dependencies = environment.find("spec", "dependencies")
-        for dependency in dependencies.items() if dependencies is not None else ():
-            text = dependency.string() or ""
-            if text.startswith("-r ") and not text[3:].strip().startswith(("/Workspace/", "/Volumes/")):
-                yield dependency, f"{path}.environments: a requirements file beside the bundle ('{text}')"
     tasks = job.child("tasks")
     for number, task in enumerate(tasks.items() if tasks is not None else ()):
         for name, value in task.entries().items():

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from harness.bundle.calls import KINDS
 from harness.bundle.deployed import Entry
+from harness.bundle.kinds import KINDS
 from harness.bundle.model import Resource
 from harness.bundle.nodes import Json
 from harness.bundle.references import references
@@ -23,6 +23,7 @@ class Wanted:
     resource: Resource
     body: dict[str, Json]
     permissions: list[dict[str, Json]]
+    grants: list[dict[str, Json]]
 
     @property
     def needs(self) -> set[str]:
@@ -39,6 +40,10 @@ class Step:
     path: str
     id: str | None
     wanted: Wanted | None
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.path}{f' ({self.why})' if self.why else ''}"
 
     @property
     def kind(self) -> str:
@@ -66,20 +71,23 @@ class Plan:
         return sum(step.action in actions for step in self.steps)
 
 
-def plan(wanted: Sequence[Wanted], deployed: Mapping[str, Entry], gone: set[str]) -> Plan:
-    """Return what to do, removals first, then the rest with what others refer to ahead. `gone` are entries nothing is behind any more."""
+def plan(wanted: Sequence[Wanted], deployed: Mapping[str, Entry], now: Mapping[str, Mapping[str, object] | None]) -> Plan:
+    """Return what to do, removals first, then the rest with what others refer to ahead.
+
+    `now` is how each deployed resource stands, None when nothing is behind its entry any more.
+    """
     by_path = {each.resource.path: each for each in wanted}
-    removals = [Step("delete", path, entry.id, None) for path, entry in deployed.items() if path not in by_path]
+    removals = [Step("delete", path, entry.id, None, "no longer in the bundle") for path, entry in deployed.items() if path not in by_path]
     steps: list[Step] = []
     new: set[str] = set()
     for each in _ordered(wanted):
         path = each.resource.path
-        entry = None if path in gone else deployed.get(path)
-        action = _action(each, entry, new)
+        entry = deployed.get(path)
+        action, why = _action(each, entry, now.get(path), new)
         if action in {"create", "recreate"}:
             new.add(path)
         if action is not None:
-            steps.append(Step(action, path, entry.id if entry is not None else None, each))
+            steps.append(Step(action, path, entry.id if entry is not None and now.get(path) is not None else None, each, why))
     return Plan((*_last_made_first(removals), *steps), len(wanted) - len(steps))
 
 
@@ -88,14 +96,34 @@ def removal(deployed: Mapping[str, Entry]) -> Plan:
     return Plan(tuple(_last_made_first([Step("delete", path, entry.id, None) for path, entry in deployed.items()])), 0)
 
 
-def _action(wanted: Wanted, entry: Entry | None, new: set[str]) -> Action | None:
+def _action(wanted: Wanted, entry: Entry | None, now: Mapping[str, object] | None, new: set[str]) -> tuple[Action | None, str]:
     if entry is None:
-        return "create"
-    identity = KINDS[wanted.resource.kind].identity
-    if any(wanted.body.get(key) != entry.state.get(key) for key in identity):
-        return "recreate"
-    same = wanted.body == entry.state and wanted.permissions == list(entry.permissions)
-    return None if same and not wanted.needs & new else "update"
+        return "create", ""
+    if now is None:
+        return "create", "somebody deleted it"
+    identity = [key for key in KINDS[wanted.resource.kind].identity if wanted.body.get(key) != entry.state.get(key)]
+    if identity and entry.state:
+        return "recreate", f"{', '.join(identity)} cannot change"
+    changed = [key for key in {**wanted.body, **entry.state} if wanted.body.get(key) != entry.state.get(key)]
+    changed += ["permissions"] if wanted.permissions != list(entry.permissions) else []
+    changed += ["grants"] if wanted.grants != list(entry.grants) else []
+    changed += [f"{each} is new" for each in sorted(wanted.needs & new)]
+    if entry.seen is None and not changed:
+        changed = ["its last deployment did not end"]
+    elif entry.seen is not None and entry.seen != now:
+        changed += [f"{each} was changed in the workspace" for each in _differences(entry.seen, now)]
+    return ("update", ", ".join(changed)) if changed else (None, "")
+
+
+def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    found = []
+    for part in {**before, **now}:
+        one, other = before.get(part), now.get(part)
+        if part == "resource" and isinstance(one, Mapping) and isinstance(other, Mapping):
+            found += [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        elif one != other:
+            found.append(part)
+    return found
 
 
 def _ordered(wanted: Sequence[Wanted]) -> Iterator[Wanted]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.bundle.build import matching
 from harness.bundle.model import Bundle
 from harness.bundle.nodes import Json, Node
 from harness.bundle.paths import local_wheel
@@ -47,8 +48,11 @@ class Wheels:
         return f"{self.folder}/{path.name}"
 
 
-def find_wheels(bundle: Bundle, folder: Path) -> Wheels:
-    """Return the wheels that the jobs' dependencies name; one that matches nothing, or two of one name, is an error."""
+def find_wheels(bundle: Bundle, folder: Path, replaced: Mapping[Path, Path]) -> Wheels:
+    """Return the wheels that the jobs' dependencies name; one that matches nothing, or two of one name, is an error.
+
+    `replaced` is which wheel goes instead of which.
+    """
     found: dict[str, tuple[Path, ...]] = {}
     first: dict[str, Path] = {}
     for dependency in _dependencies(bundle.tree):
@@ -56,7 +60,7 @@ def find_wheels(bundle: Bundle, folder: Path) -> Wheels:
         local = local_wheel(text)
         if local is None:
             continue
-        wheels = tuple(sorted(path.resolve() for path in _glob(folder, local[0])))
+        wheels = tuple(sorted(replaced.get(path.resolve(), path.resolve()) for path in matching(folder, local[0])))
         if not wheels:
             message = f"no wheel matches '{text}' (from the bundle's folder); expected one that an entry of 'artifacts:' builds"
             raise UserError(f"{dependency.at}: {message}; correct the path or add the artifact")
@@ -66,14 +70,6 @@ def find_wheels(bundle: Bundle, folder: Path) -> Wheels:
                 raise UserError(f"{dependency.at}: {message}; give one another version or name")
         found[text] = wheels
     return Wheels(found, f"{bundle.paths.artifacts}/.internal")
-
-
-def _glob(folder: Path, pattern: str) -> Iterator[Path]:
-    start = folder
-    parts = pattern.removeprefix("./").split("/")
-    while parts and parts[0] == "..":  # pathlib's glob does not go upwards
-        start, parts = start.parent, parts[1:]
-    yield from start.glob("/".join(parts))
 
 
 def _dependencies(tree: Node) -> Iterator[Node]:
