@@ -5,28 +5,23 @@ the dependency list and of each wheel's content, so an unchanged environment cos
 the old one.
 """
 
-import fcntl
-import hashlib
-import re
-import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from harness.config import Layout, cache_folder
 from harness.engines import requirements as req
-from harness.engines.base_environment import BASE_REQUIREMENTS, base_key, differences
+from harness.engines.base_environment import BASE_REQUIREMENTS, base_key
+from harness.engines.dependencies import Dependencies, read_dependencies
+from harness.engines.folders import made_once, remove_unused
+from harness.engines.platform_versions import differences
 from harness.engines.uv import EXCLUDE_NEWER, uv
-from harness.errors import UserError
 
 Progress = Callable[[str], None]
-_COMPLETE = ".complete"  # written last: a folder without it was left behind by a process that was killed
-_WHEEL = re.compile(r"(?P<path>.+\.whl)(?:\[(?P<extras>[^\]]*)\])?")
+_DAYS_UNUSED = 30.0  # an overlay that nobody has used for so long goes when the next one is made
+_ROOTS = ("/Workspace/", "/Volumes/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +40,8 @@ class Environments:
 
     def __init__(self, *, layout: Layout, python: str = sys.executable, progress: Progress = lambda _: None) -> None:
         self._overlays = layout.environments.resolve()
+        self._files = layout.files.resolve()
+        self._used: set[Path] = set()
         self._python = python
         self._progress = progress
         self._folder = cache_folder().resolve() / "environments" / f"base-{base_key()}"
@@ -55,7 +52,7 @@ class Environments:
         """Return the base environment, made if it is not there; `UserError` when it cannot be made."""
         with self._lock:
             if self._installed is None:
-                with _made_once(self._folder) as folder:
+                with made_once(self._folder) as folder:
                     if folder is not None:
                         self._make_base(folder, progress or self._progress)
                 self._installed = req.installed_in(_site_packages(self._folder))
@@ -69,15 +66,18 @@ class Environments:
         base = self.base()
         installed = self._base_distributions()
         line = differences(version, {name: found.version for name, found in installed.items()})
-        wanted = _Wanted.read(dependencies)
+        wanted = read_dependencies(dependencies, locate=self._locate)
         notes: tuple[str, ...] = (line,) if line else ()
         if not wanted.wheels and req.satisfied(wanted.requirements, installed):
             return Environment(base.python, notes=notes)
         folder = self._overlays / wanted.key(self._folder.name)
-        with _made_once(folder) as fresh:
+        self._used.add(folder)
+        tell = progress or self._progress
+        with made_once(folder, lambda: tell(f"waiting for another task that installs the same: {wanted.told}")) as fresh:
             if fresh is not None:
-                (progress or self._progress)(f"installing {', '.join(wanted.told)}")
-                self._install(wanted, fresh)
+                tell(f"installing {wanted.told}")
+                self._install(wanted, fresh, tell)
+                remove_unused(self._overlays, days=_DAYS_UNUSED, in_use=frozenset(self._used))
         replaced = {
             name for name, found in req.installed_in(folder).items() if name in installed and installed[name].version != found.version
         }
@@ -126,13 +126,17 @@ class Environments:
         ]
         uv(*command, folder=folder, what="The base environment", stdin="\n".join(BASE_REQUIREMENTS))
 
-    def _install(self, wanted: "_Wanted", folder: Path) -> None:
+    def _locate(self, path: str) -> Path:
+        """Return where an absolute path lies on this machine, those of the workspace among them."""
+        return self._files / path.lstrip("/") if path.startswith(_ROOTS) else Path(path)
+
+    def _install(self, wanted: Dependencies, folder: Path, progress: Progress) -> None:
         """Install what the base lacks: the wheels alone where that is enough, else what uv resolves beyond the base as well."""
         python = str(self._folder / "bin" / "python")
         installed = {**self._base_distributions(), **{wheel.name: wheel for wheel in wanted.wheels.values()}}
         files = [str(path) for path in wanted.wheels]
         if not req.satisfied(wanted.all_requirements(), installed):
-            files = self._beyond_base(wanted, folder)
+            files = self._beyond_base(wanted, folder, progress)
         command = [
             "pip",
             "install",
@@ -145,100 +149,21 @@ class Environments:
             EXCLUDE_NEWER,
             "--compile-bytecode",
         ]
-        uv(*command, *files, folder=folder, what=", ".join(wanted.told))
+        uv(*command, *wanted.options, *files, folder=folder, what=wanted.told, progress=progress)
 
-    def _beyond_base(self, wanted: "_Wanted", folder: Path) -> list[str]:
+    def _beyond_base(self, wanted: Dependencies, folder: Path, progress: Progress) -> list[str]:
         """Return, pinned, everything that a resolution that prefers the base's versions adds to the base, the wheels among it."""
         base = {found.name: found.version for found in self._base_distributions().values()}
         pins = folder / "resolved.txt"
         pins.write_text("".join(f"{name}=={version}\n" for name, version in base.items()))  # uv keeps to an output file that is there
         command = ["pip", "compile", "-", "--python", str(self._folder / "bin" / "python"), "--exclude-newer", EXCLUDE_NEWER]
-        options = ["--no-header", "--no-annotate", "--no-strip-markers", "--quiet", "--output-file", str(pins)]
-        uv(*command, *options, folder=folder, what=", ".join(wanted.told), stdin="\n".join(wanted.lines()))
+        options = ["--no-header", "--no-annotate", "--no-strip-markers", "--output-file", str(pins), *wanted.options]
+        if wanted.constraints:
+            (folder / "constraints.txt").write_text("\n".join(wanted.constraints))
+            options += ["--constraint", str(folder / "constraints.txt")]
+        uv(*command, *options, folder=folder, what=wanted.told, stdin="\n".join(wanted.lines()), progress=progress)
         resolved = [line.strip() for line in pins.read_text().splitlines() if line.strip()]
         return [line for line in resolved if base.get(line.partition("==")[0]) != line.partition("==")[2].partition(" ")[0]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A list of dependencies, read."""
-
-    wheels: dict[Path, req.Distribution]
-    extras: dict[Path, str]
-    requirements: tuple[Requirement, ...]
-    told: tuple[str, ...]
-
-    @classmethod
-    def read(cls, dependencies: Sequence[str]) -> "_Wanted":
-        wheels: dict[Path, req.Distribution] = {}
-        extras: dict[Path, str] = {}
-        requirements: list[Requirement] = []
-        for text in _expanded(dependencies):
-            wheel = _WHEEL.fullmatch(text)
-            if wheel and "://" not in text:
-                path = Path(wheel["path"])
-                wheels[path] = req.read_wheel(path)
-                extras[path] = wheel["extras"] or ""
-            else:
-                requirements.append(req.parse(text, "dependencies"))
-        told = tuple(path.name for path in wheels) + tuple(str(requirement) for requirement in requirements)
-        return cls(wheels, extras, tuple(requirements), told)
-
-    def key(self, base: str) -> str:
-        digest = hashlib.sha256(base.encode())
-        for path in self.wheels:
-            digest.update(f"\n{path.name}[{self.extras[path]}]\n".encode() + hashlib.sha256(path.read_bytes()).digest())
-        digest.update("\n".join(str(requirement) for requirement in self.requirements).encode())
-        return digest.hexdigest()[:24]
-
-    def all_requirements(self) -> list[Requirement]:
-        """Return what is asked for, the wheels themselves among it, with their extras."""
-        own = [Requirement(f"{wheel.name}[{self.extras[path]}]") for path, wheel in self.wheels.items()]
-        return [*own, *self.requirements]
-
-    def lines(self) -> Iterator[str]:
-        """Return it as a requirements file."""
-        for path, wheel in self.wheels.items():
-            yield f"{wheel.name}[{self.extras[path]}] @ {path.resolve().as_uri()}"
-        yield from map(str, self.requirements)
-
-
-def _expanded(dependencies: Sequence[str]) -> Iterator[str]:
-    for text in dependencies:
-        if text.startswith("-r "):
-            path = Path(text.removeprefix("-r ").strip())
-            if not path.is_file():
-                raise UserError(f"{path}: no such requirements file")
-            yield from _only_requirements(path)
-        else:
-            yield text
-
-
-def _only_requirements(path: Path) -> list[str]:
-    """Return the requirements in a file, or raise `UserError` for an option in it."""
-    lines = req.file_lines(path)
-    option = next((line for line in lines if line.startswith("-")), None)
-    if option is not None:
-        raise UserError(f"{path}: option '{option}' is not supported in a requirements file of an environment; list requirements only")
-    return lines
-
-
-@contextmanager
-def _made_once(folder: Path) -> Iterator[Path | None]:
-    """Give `folder`, empty, to whoever has to fill it, or None when it is complete. Other threads and processes wait meanwhile."""
-    if (folder / _COMPLETE).exists():
-        yield None
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / _COMPLETE).exists():
-            yield None
-            return
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        yield folder
-        (folder / _COMPLETE).touch()
 
 
 def _site_packages(environment: Path) -> Path:

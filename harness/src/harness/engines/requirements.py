@@ -20,6 +20,8 @@ class Distribution:
     name: str
     version: str
     requires: tuple[Requirement, ...] = field(default=(), repr=False)
+    python: str = ""
+    """Which versions of Python it says it runs on (`Requires-Python`); empty for all."""
 
 
 Installed = Mapping[str, Distribution]
@@ -44,7 +46,7 @@ def read_wheel(path: Path) -> Distribution:
     except (OSError, zipfile.BadZipFile, StopIteration) as error:
         raise UserError(f"{path}: not a wheel ({error or 'no METADATA in it'}); build it again with `uv build --wheel`") from error
     requires = tuple(Requirement(line) for line in headers.get_all("Requires-Dist", ()))
-    return Distribution(canonicalize_name(headers["Name"]), headers["Version"], requires)
+    return Distribution(canonicalize_name(headers["Name"]), headers["Version"], requires, headers.get("Requires-Python", ""))
 
 
 def parse(line: str, where: str) -> Requirement:
@@ -56,8 +58,12 @@ def parse(line: str, where: str) -> Requirement:
 
 
 def file_lines(path: Path) -> list[str]:
-    """Return the requirements in a `requirements.txt`, without comments."""
-    lines = (line.partition(" #")[0].strip() for line in path.read_text().splitlines())
+    """Return the lines of a `requirements.txt`, continued ones joined, without comments."""
+    try:
+        text = path.read_text("utf-8").replace("\\\n", " ")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: cannot be read as text ({error}); a requirements file is UTF-8") from error
+    lines = (line.partition(" #")[0].strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 

@@ -6,6 +6,17 @@ from harness.jobs.ports import DependencyFiles
 from harness.jobs.settings import invalid
 
 _ROOTS = ("/Workspace/", "/Volumes/")
+_INDEX_OPTIONS = (
+    "--index-url",
+    "-i ",
+    "--extra-index-url",
+    "--find-links http",
+    "-f http",
+    "--no-index",
+    "--pre",
+    "--only-binary",
+    "--no-binary",
+)
 _WHEEL = re.compile(r"(?P<path>.+\.whl)(?P<extras>\[[^\]]*\])?")
 
 
@@ -18,6 +29,8 @@ def local(dependency: str, files: DependencyFiles) -> str:
     wheel = _WHEEL.fullmatch(text)
     if wheel:
         return _file(wheel["path"], files) + (wheel["extras"] or "")
+    if text.startswith(_INDEX_OPTIONS):  # read by harness/engines/dependencies.py
+        return text
     if text.startswith(("-", "/", ".")):
         raise invalid(
             f"Dependency '{dependency}' is not supported; expected a wheel under /Workspace or /Volumes, '-r FILE', or 'name==version'"
