@@ -158,9 +158,9 @@ def test_a_job_that_cannot_work_is_refused_when_it_is_created(
         pytest.param({"sql_task": {"warehouse_id": "x"}}, r"tasks\[0\] \('a'\): task type 'sql_task'", id="sql"),
         pytest.param({"for_each_task": {"inputs": "[1]", "task": {}}}, "task type 'for_each_task'", id="for each"),
         pytest.param(
-            {"python_wheel_task": None, "run_job_task": {"job_id": 1, "notebook_params": {"a": "b"}}},
-            "'run_job_task.notebook_params'",
-            id="for notebooks of the other job",
+            {"python_wheel_task": None, "run_job_task": {"job_id": 1, "jar_params": ["a"]}},
+            "'run_job_task.jar_params'",
+            id="for JARs of the other job",
         ),
         pytest.param({"new_cluster": {"num_workers": 1}}, "'new_cluster' .supported: serverless compute", id="cluster"),
     ],

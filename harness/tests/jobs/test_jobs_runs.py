@@ -169,7 +169,7 @@ def test_dependencies_are_files_of_this_machine_when_a_task_starts(workspace: An
         pytest.param({}, {"job_parameters": {"x": "1"}}, "Job parameter 'x' is not declared by the job; declared: none", id="undeclared"),
         pytest.param({"parameters": [{"name": "c", "default": "m"}]}, {"python_params": ["x"]}, "use job_parameters", id="both kinds"),
         pytest.param({}, {"only": ["zz"]}, "'only': the job has no task 'zz'; tasks: a", id="unknown task"),
-        pytest.param({}, {"notebook_params": {"a": "b"}}, "run-now with 'notebook_params'", id="for notebooks"),
+        pytest.param({}, {"jar_params": ["a"]}, "run-now with 'jar_params'", id="for JARs"),
         pytest.param({}, {"idempotency_token": "x" * 65}, "at most 64 characters", id="long token"),
     ],
 )

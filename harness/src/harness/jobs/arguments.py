@@ -1,12 +1,16 @@
-"""What a wheel task is called with: its own parameters, those of run-now, the job's. Pure."""
+"""What a task is given: its own parameters, those of run-now, the job's. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+import msgspec
 
 from harness.jobs.model import NotebookTask, PythonWheelTask, RunJobTask, RunRequest, Settings, SparkPythonTask
 from harness.jobs.references import Context, resolve
 from harness.jobs.settings import OTHER_PARAMETERS, invalid, not_emulated
 
 MAX_TOKEN = 64  # docs.databricks.com/api/workspace/jobs/runnow, idempotency_token
+MAX_BYTES = 10_000  # the same page: of the JSON of each kind of parameters
+OLDER_PARAMETERS = ("notebook_params", "python_params", "python_named_params")
 
 
 def check_request(request: RunRequest, settings: Settings) -> None:
@@ -20,11 +24,14 @@ def check_request(request: RunRequest, settings: Settings) -> None:
     unknown = sorted(set(request.job_parameters) - set(declared))
     if unknown:
         raise invalid(f"Job parameter '{unknown[0]}' is not declared by the job; declared: {', '.join(declared) or 'none'}")
-    given = [name for name in ("python_params", "python_named_params") if getattr(request, name) is not None]
+    given = [name for name in OLDER_PARAMETERS if getattr(request, name) is not None]
     if declared and given:
         # Assumption: the wording; the official client refuses this before it asks.
         raise invalid(f"'{given[0]}' cannot be used with a job that declares parameters; use job_parameters")
-    if len(given) > 1:
+    for name in given:
+        if len(msgspec.json.encode({name: getattr(request, name)})) > MAX_BYTES:
+            raise invalid(f"The JSON of '{name}' cannot exceed {MAX_BYTES} bytes")
+    if request.python_params is not None and request.python_named_params is not None:
         raise invalid("'python_params' and 'python_named_params' exclude each other")
     if not settings.tasks:
         raise invalid("The job has no tasks; nothing can be run")
@@ -60,15 +67,18 @@ def widgets(notebook: NotebookTask, request: RunRequest, context: Context) -> di
     return {name: resolve(value, context) for name, value in given.items()}
 
 
-def request_for(other: RunJobTask, context: Context) -> RunRequest:
+def request_for(other: RunJobTask, context: Context, declared: Collection[str]) -> RunRequest:
     """Return what a Run Job task asks of the other job; `ReferenceProblemError` when a reference stands for nothing.
 
-    Assumption: the job's own parameters are not handed on unless the task names them.
+    docs.databricks.com/jobs/job-parameters: a job's parameters are pushed down to Run Job tasks, and win there over the task's own.
+    Assumption: those of them that the other job has `declared`, for it refuses others.
     """
     positional, named = other.python_params, other.python_named_params
+    pushed = {name: value for name, value in context.parameters.items() if name in declared}
     return RunRequest(
         job_id=other.job_id,
-        job_parameters={name: resolve(value, context) for name, value in other.job_parameters.items()},
+        job_parameters={name: resolve(value, context) for name, value in {**other.job_parameters, **pushed}.items()},
         python_params=None if positional is None else tuple(resolve(text, context) for text in positional),
         python_named_params=None if named is None else {name: resolve(value, context) for name, value in named.items()},
+        notebook_params={name: resolve(value, context) for name, value in other.notebook_params.items()} or None,
     )

@@ -77,6 +77,11 @@ class Definitions:
             raise invalid(f"Job {job_id} does not exist.")  # as for runs (runs.py)
         return job
 
+    def parameters(self, job_id: int) -> Sequence[str]:
+        """Return the names of a job's parameters; none when there is no such job."""
+        job = self._jobs.get(_key(job_id))
+        return () if job is None else [parameter.name for parameter in parse(decoded(job.settings)).parameters]
+
     def _checked(self, raw: Mapping[str, object]) -> Settings:
         settings = parse(raw)
         check(settings, raw, self._clock.now())

@@ -68,6 +68,7 @@ class RunJobTask(msgspec.Struct, frozen=True):
     job_parameters: dict[str, str] = {}
     python_params: tuple[str, ...] | None = None
     python_named_params: dict[str, str] | None = None
+    notebook_params: dict[str, str] = {}
 
 
 Work = PythonWheelTask | SparkPythonTask | NotebookTask | ConditionTask | RunJobTask

@@ -1,7 +1,7 @@
 """Running another job as a task: how deep that may go, waiting for the other run, and what its end makes of the task."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,10 @@ class JobRuns(Protocol):
 
     def run_now(self, request: RunRequest, user: str, *, parent_task_run_id: int = 0) -> int:
         """Begin a run and return its id; `ApiError` when the request does not fit the job."""
+        ...
+
+    def declared(self, job_id: int) -> Collection[str]:
+        """Return the names of a job's parameters; none when there is no such job."""
         ...
 
     def cancel(self, run_id: int) -> None:

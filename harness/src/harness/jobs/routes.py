@@ -35,6 +35,13 @@ class JobBody(msgspec.Struct, frozen=True):
     job_id: int
 
 
+class CancelAllBody(msgspec.Struct, frozen=True):
+    """The body of runs/cancel-all."""
+
+    job_id: int | None = None
+    all_queued_runs: bool = False
+
+
 class RunBody(msgspec.Struct, frozen=True):
     """A body that names a run."""
 
@@ -120,7 +127,11 @@ def _runs(service: JobService, version: str) -> list[AnyRoute]:
         return {}
 
     def cancel_all(call: Call) -> object:
-        service.cancel_all(call.json(JobBody).job_id)
+        body = call.json(CancelAllBody)
+        if body.job_id is None and not body.all_queued_runs:
+            raise invalid("cancel-all needs job_id, or all_queued_runs")
+        # Assumption: both together cancel the queued runs of the job.
+        service.cancel_all(body.job_id, queued_only=body.all_queued_runs)
         return {}
 
     def delete(call: Call) -> object:

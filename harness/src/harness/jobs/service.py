@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -123,6 +123,10 @@ class JobService:
             run = self._record(Job(request.job_id, user, origin.at, encoded(raw)), settings, request, origin)
         return self._launched(run, settings)
 
+    def declared(self, job_id: int) -> Collection[str]:
+        """Return the names of a job's parameters; none when there is no such job."""
+        return self.definitions.parameters(job_id)
+
     def is_over(self, run_id: int) -> bool:
         """Return whether nothing more will happen to a run: it has ended, or the harness is going down."""
         return self._closed or self._runs.get(run_id).state.ended
@@ -144,10 +148,11 @@ class JobService:
             )
             self._told(RunEvent(run.run_id, run.job_id, run.state))
 
-    def cancel_all(self, job_id: int) -> None:
-        """Begin to end every active run of a job."""
+    def cancel_all(self, job_id: int | None, *, queued_only: bool = False) -> None:
+        """Begin to end every active run, or only those that wait for others to end, of a job or of all."""
         for run in self._runs.active(job_id):
-            self.cancel(run.run_id)
+            if not queued_only or run.state.life_cycle_state == "QUEUED":
+                self.cancel(run.run_id)
 
     def _told(self, event: RunEvent) -> None:
         if not self._closed:

@@ -8,7 +8,7 @@ import msgspec
 
 from harness.errors import ApiError
 from harness.jobs import graph, references
-from harness.jobs.model import ConditionTask, NotebookTask, PythonWheelTask, RunJobTask, Settings, SparkPythonTask, Task
+from harness.jobs.model import ConditionTask, NotebookTask, Parameter, PythonWheelTask, RunJobTask, Settings, SparkPythonTask, Task
 from harness.jobs.notification_model import JobAlerts
 
 Json = dict[str, object]
@@ -18,9 +18,15 @@ MAX_TASKS = 1000  # docs.databricks.com/jobs: limits
 MAX_CONCURRENT_RUNS = 1000  # docs.databricks.com/api/workspace/jobs/create
 ENVIRONMENT_VERSIONS = ("1", "2", "3", "4", "5", "6")
 _KEY = re.compile(r"[\w\-]{1,100}", re.ASCII)  # docs.databricks.com/api/workspace/jobs/create, tasks.task_key
+_PARAMETER = re.compile(r"[\w\-.]+", re.ASCII)  # docs.databricks.com/jobs/job-parameters
 _SUPPORTED = ", ".join(f"'{name}'" for name in TASK_TYPES)
 # What run-now and a Run Job task would hand to kinds of tasks that are not emulated.
-OTHER_PARAMETERS = ("notebook_params", "jar_params", "sql_params", "dbt_commands", "spark_submit_params", "pipeline_params")
+OTHER_PARAMETERS = ("jar_params", "sql_params", "dbt_commands", "spark_submit_params", "pipeline_params")
+_ELSEWHERE = {
+    "access_control_list": "write permissions with PUT /api/2.0/permissions/jobs/<job_id>",
+    "git_source": "put the files into the workspace, as a bundle's deployment does, and leave 'source' out",
+}
+_MOVE = "take it out, list wheels and packages as 'dependencies' of one of the job's 'environments', and name that by 'environment_key'"
 _COMPUTE = ("new_cluster", "existing_cluster_id", "job_cluster_key", "libraries", "compute")
 # How arrays are merged by jobs/update.
 _ARRAYS = {"tasks": "task_key", "environments": "environment_key", "job_clusters": "job_cluster_key", "parameters": "name"}
@@ -79,8 +85,8 @@ def _refuse_what_cannot_run(raw: Mapping[str, object]) -> None:
     for name in raw:
         if name.endswith("_task"):
             raise not_emulated(f"'{name}' at the top level of a job (Jobs 2.0); put it in 'tasks'. It")
-        if name in ("access_control_list", "git_source"):
-            raise not_emulated(f"'{name}' in a job's settings (permissions: PUT /api/2.0/permissions/jobs/<job_id>)")
+        if name in _ELSEWHERE:
+            raise not_emulated(f"'{name}' in a job's settings ({_ELSEWHERE[name]})")
     tasks = raw.get("tasks")
     for index, task in enumerate(tasks if isinstance(tasks, list) else []):
         if isinstance(task, Mapping):
@@ -92,14 +98,16 @@ def _refuse_task(task: Mapping[str, object], where: str) -> None:
         if name.endswith("_task") and name not in TASK_TYPES:
             raise not_emulated(f"{where}: task type '{name}' (supported: {_SUPPORTED})")
         if name in _COMPUTE:
-            raise not_emulated(f"{where}: '{name}' (supported: serverless compute, by 'environment_key')")
+            raise not_emulated(f"{where}: '{name}' (supported: serverless compute; {_MOVE})")
     found = [name for name in TASK_TYPES if task.get(name) is not None]
     if len(found) != 1:
         raise invalid(f"{where}: {' and '.join(found) or 'no task type'}; expected exactly one of {_SUPPORTED}")
     job_to_run = task.get("run_job_task")
     for name in job_to_run if isinstance(job_to_run, Mapping) else ():
         if name in OTHER_PARAMETERS:
-            raise not_emulated(f"{where}: 'run_job_task.{name}' (supported: job_parameters, python_params, python_named_params)")
+            raise not_emulated(
+                f"{where}: 'run_job_task.{name}' (supported: job_parameters, notebook_params, python_params, python_named_params)"
+            )
 
 
 def _check_job(settings: Settings) -> None:
@@ -109,11 +117,22 @@ def _check_job(settings: Settings) -> None:
         raise invalid(f"max_concurrent_runs must be between 0 and {MAX_CONCURRENT_RUNS}; got {settings.max_concurrent_runs}")
     _unique("tasks", "task_key", [task.task_key for task in settings.tasks])
     _unique("environments", "environment_key", [environment.environment_key for environment in settings.environments])
-    _unique("parameters", "name", [parameter.name for parameter in settings.parameters])
+    _check_parameters(settings.parameters)
     for index, environment in enumerate(settings.environments):
         if environment.spec.version not in ENVIRONMENT_VERSIONS:
             where = f"environments[{index}] ('{environment.environment_key}'): environment_version '{environment.spec.version}'"
             raise invalid(f"{where} is not known; expected one of {', '.join(ENVIRONMENT_VERSIONS)}")
+
+
+def _check_parameters(parameters: Sequence[Parameter]) -> None:
+    _unique("parameters", "name", [parameter.name for parameter in parameters])
+    wrong = next((parameter.name for parameter in parameters if not _PARAMETER.fullmatch(parameter.name)), None)
+    if wrong is not None:
+        raise invalid(f"Job parameter '{wrong}': a name has letters, digits, '_', '-' and '.' only")
+    try:
+        references.check_defaults({parameter.name: parameter.default for parameter in parameters})
+    except references.ReferenceProblemError as error:
+        raise invalid(str(error)) from error
 
 
 def _check_task(task: Task, settings: Settings, where: str) -> None:
@@ -183,6 +202,7 @@ def _texts(task: Task) -> Iterator[str]:
             yield from other.job_parameters.values()
             yield from other.python_params or ()
             yield from (other.python_named_params or {}).values()
+            yield from other.notebook_params.values()
 
 
 def _kind(task: Task) -> str:

@@ -1,12 +1,14 @@
 """Jobs and runs as the API shows them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
-from harness.jobs.model import Job, Run, State, TaskRun
+from harness.jobs.arguments import OLDER_PARAMETERS
+from harness.jobs import for_each
+from harness.jobs.model import Job, Run, RunRequest, State, TaskRun
 from harness.jobs.settings import TASK_TYPES, WHEEL, Json, invalid
 from harness.jobs.states import status
 
@@ -49,7 +51,7 @@ def name(job: Job) -> str:
 def job(job: Job, page_token: str = "") -> Json:
     """Return a job with its settings as they were sent; beyond 100 tasks, a page of them."""
     settings = _settings(job.settings)
-    found = {**_header(job), "run_as_user_name": job.creator, "settings": settings}
+    found = {**_header(job), "run_as_user_name": _run_as(settings) or job.creator, "settings": settings}
     return found | _paged(settings, _SETTINGS_ARRAYS, page_token)
 
 
@@ -68,8 +70,9 @@ def job_page(jobs: Sequence[Job], *, limit: int, page_token: str, expand_tasks: 
 def run(run: Run, host_url: str, *, only: TaskRun | None = None, page_token: str = "") -> Json:
     """Return a run, or of it `only` one attempt."""
     settings = _settings(run.settings)
-    by_key = {str(task["task_key"]): task for task in _tasks(settings)}
-    tasks: list[object] = [_task(task, by_key[task.task_key], run, host_url) for task in run.tasks if only is None or task is only]
+    by_key = _sent_by_key(settings)
+    listed = run.tasks if only is None else (only,)
+    tasks: list[object] = [_task(task, by_key[task.task_key], run, host_url) for task in listed]
     shown = {
         **_summary(run, settings, host_url),
         **_moments(run.start_time, run.end_time, run.state),
@@ -78,6 +81,8 @@ def run(run: Run, host_url: str, *, only: TaskRun | None = None, page_token: str
     }
     if only is not None:
         shown |= {"run_id": only.run_id, "number_in_job": only.run_id, **_progress(only), **_states(only.state)}
+        iterations = [_task(one, by_key[one.task_key], run, host_url) for one in run.iterations if one.iteration_of == only.run_id]
+        shown |= {"iterations": iterations} if iterations else {}
     return shown | _paged(shown, _RUN_ARRAYS, page_token)
 
 
@@ -108,6 +113,11 @@ def output(metadata: Json, task: TaskRun, logs: str, *, truncated: bool) -> Json
     return shown
 
 
+def _run_as(settings: Json) -> object:
+    named = settings.get("run_as")
+    return next(iter(named.values()), None) if isinstance(named, Mapping) else None
+
+
 def _header(job: Job) -> Json:
     return {"job_id": job.job_id, "creator_user_name": job.creator, "created_time": job.created_time}
 
@@ -126,8 +136,14 @@ def _summary(run: Run, settings: Json, host_url: str) -> Json:
         **({"trigger_info": {"run_id": run.parent_task_run_id}} if run.parent_task_run_id else {}),
         "format": "MULTI_TASK",
         **_states(run.state),
+        **_overriding(run.request),
         **({"schedule": settings["schedule"]} if "schedule" in settings else {}),
     }
+
+
+def _overriding(request: RunRequest) -> Json:
+    given = {name: value for name in OLDER_PARAMETERS if (value := getattr(request, name)) is not None}
+    return {"overriding_parameters": given} if given else {}
 
 
 def _task(task: TaskRun, sent: Json, run: Run, host_url: str) -> Json:
@@ -137,14 +153,21 @@ def _task(task: TaskRun, sent: Json, run: Run, host_url: str) -> Json:
         "task_key": task.task_key,
         **kept,
         "run_if": sent.get("run_if", "ALL_SUCCESS"),
-        **_work(task, sent),
+        **_work(task, sent, run),
         "run_page_url": f"{host_url}/jobs/{run.job_id}/runs/{task.run_id}",
         **_progress(task),
         **_states(task.state),
     }
 
 
-def _work(task: TaskRun, sent: Json) -> Json:
+def _sent_by_key(settings: Json) -> dict[str, Json]:
+    """Return each task as it was sent, those of For each tasks among them."""
+    found = {str(task["task_key"]): task for task in _tasks(settings)}
+    inner = [msgspec.convert(task["for_each_task"], dict[str, Any])["task"] for task in found.values() if task.get("for_each_task")]
+    return found | {str(task["task_key"]): task for task in inner}
+
+
+def _work(task: TaskRun, sent: Json, run: Run) -> Json:
     """Return what the task does, as it was sent but for what only the run knows."""
     name = next(name for name in TASK_TYPES if sent.get(name) is not None)
     work = msgspec.convert(sent[name], dict[str, object])
@@ -152,6 +175,9 @@ def _work(task: TaskRun, sent: Json) -> Json:
         work["parameters"] = task.arguments
     if task.outcome is not None:
         work["outcome"] = task.outcome
+    if name == "for_each_task":
+        own = [one for one in run.iterations if one.iteration_of == task.run_id]
+        work["stats"] = for_each.stats(task.inputs_total, own)
     return {name: work, **({"resolved_values": {name: task.resolved}} if task.resolved else {})}
 
 
