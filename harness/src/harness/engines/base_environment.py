@@ -20,7 +20,7 @@ BASE_REQUIREMENTS = (
     "uvloop; sys_platform != 'win32'",  # model servers
     "ipython>=9,<10",  # runs the cells of notebooks, as on the platform
     "matplotlib>=3.9",  # pictures of tasks and notebooks
-    "setuptools",  # old wheels import pkg_resources
+    "setuptools<81",  # old wheels import pkg_resources, which later ones have not
 )
 
 
