@@ -7,12 +7,17 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
+from databricks.sdk.service.workspace import ObjectType
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from harness.bundle import Deployment, deploy, read_bundle
 from harness.bundle.model import Bundle, Choice, Identity, Source
 from harness.bundle.resolver import resolve
 from harness.clock import FakeClock, SystemClock
@@ -25,6 +30,8 @@ from harness.unity.routes import routes as unity_routes
 from harness.unity.service import UnityService
 from harness.workspace.permissions import PermissionsService
 from harness.workspace.routes import routes as workspace_routes
+from harness.workspace.secrets import SecretsService
+from harness.workspace.secrets_routes import routes as secrets_routes
 from harness.workspace.service import WorkspaceService
 
 TOKEN = "secret-token"
@@ -178,6 +185,42 @@ class FakeJobs:
         return {}
 
 
+class Faults:
+    """Counts the calls that write, and lets one of them fail: before anything was done, or after all of it was."""
+
+    def __init__(self, answered: ASGIApp) -> None:
+        self._answered = answered
+        self._lock = threading.Lock()
+        self.writes: list[str] = []
+        self.fail_at: int | None = None
+        self.after = False
+
+    def arm(self, number: int | None, *, after: bool = False) -> None:
+        """Let the write of this number, from now on, fail."""
+        self.writes.clear()
+        self.fail_at, self.after = number, after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+            await self._answered(scope, receive, send)
+            return
+        with self._lock:
+            self.writes.append(f"{scope['method']} {scope['path']}")
+            fails = len(self.writes) - 1 == self.fail_at
+        if fails and self.after:
+            await self._answered(scope, receive, _unheard)
+        if fails:
+            refused = JSONResponse({"error_code": "INTERNAL_ERROR", "message": "injected"}, status_code=500)
+            await refused(scope, receive, send)
+            return
+        await self._answered(scope, receive, send)
+
+
+async def _unheard(_: Message) -> None:
+    """Take an answer that is lost on its way."""
+
+
 @dataclass(frozen=True)
 class Served:
     """Where a workspace answers, and what is behind it."""
@@ -187,6 +230,8 @@ class Served:
     objects: WorkspaceService
     unity: UnityService
     permissions: PermissionsService
+    secrets: SecretsService
+    faults: Faults
 
     @property
     def client(self) -> WorkspaceClient:
@@ -212,13 +257,15 @@ def _serve(state: Path, *, without: tuple[str, ...]) -> Iterator[Served]:
     unity = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
     objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
     permissions = PermissionsService(store=store, user=USER_NAME)
-    table = [*workspace_routes(objects, permissions), *unity_routes(unity), *jobs.routes()]
+    secrets = SecretsService(store=store, clock=clock)
+    table = [*workspace_routes(objects, permissions), *unity_routes(unity), *secrets_routes(secrets), *jobs.routes()]
     table = [route for route in table if not route.path.startswith(without)] if without else table
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application(table, callers=OneToken(TOKEN, USER_NAME)), log_level="warning"))
+    faults = Faults(application(table, callers=OneToken(TOKEN, USER_NAME)))
+    server = uvicorn.Server(uvicorn.Config(faults, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", jobs, objects, unity, permissions)
+    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", jobs, objects, unity, permissions, secrets, faults)
     server.should_exit = True
     thread.join()
     store.close()
@@ -228,3 +275,95 @@ def _serve(state: Path, *, without: tuple[str, ...]) -> Iterator[Served]:
 def clock() -> FakeClock:
     """Return a clock that does not make a test wait."""
     return FakeClock(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+
+
+ROOT = "/Workspace/Users/developer@harness.local/.bundle/demo/default"
+BUNDLE = """
+bundle: {name: demo}
+artifacts:
+  pack: {type: whl, path: ./pack, build: python3 ../pack.py module.py && echo . >> ../builds}
+resources:
+  schemas: {s: {name: fares, catalog_name: main, comment: first}}
+  volumes: {v: {name: files, catalog_name: main, schema_name: "${resources.schemas.s.name}"}}
+  registered_models: {m: {name: model, catalog_name: main, schema_name: "${resources.schemas.s.name}"}}
+  experiments: {e: {name: "/Users/${workspace.current_user.userName}/e"}}
+  jobs:
+    nightly:
+      name: nightly
+      description: ${resources.experiments.e.id}
+      parameters: [{name: day, default: monday}]
+      environments: [{environment_key: default, spec: {environment_version: "5", dependencies: [./pack/dist/*.whl, numpy]}}]
+      tasks:
+        - {task_key: first, environment_key: default, python_wheel_task: {package_name: pack, entry_point: main}}
+        - task_key: second
+          depends_on: [{task_key: first}]
+          environment_key: default
+          python_wheel_task: {package_name: pack, entry_point: main}
+"""
+WHEEL = f"{ROOT}/artifacts/.internal/pack-1.0-py3-none-any.whl"
+
+PACK = """
+import pathlib, sys, zipfile
+pathlib.Path("dist").mkdir(exist_ok=True)
+if len(sys.argv) > 1:
+    with zipfile.ZipFile("dist/pack-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("pack/__init__.py", pathlib.Path(sys.argv[1]).read_text())
+        wheel.writestr("pack-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: pack\\nVersion: 1.0\\n")
+        wheel.writestr("pack-1.0.dist-info/entry_points.txt", "[console_scripts]\\nmain = pack:main\\n")
+        wheel.writestr("pack-1.0.dist-info/RECORD", "")
+"""
+
+
+class Given:
+    """A bundle on disk, and how to deploy it as it stands."""
+
+    def __init__(self, folder: Path, served: Served) -> None:
+        self.folder = folder
+        self.client = served.client
+        self.said: list[str] = []
+        self.text = BUNDLE
+        (folder / "pack").mkdir(parents=True)
+        (folder / "pack" / "pyproject.toml").write_text("[project]\nname = 'pack'\n")
+        (folder / "pack" / "module.py").write_text("one = 1")
+        (folder / "pack.py").write_text(PACK)
+        self.write(BUNDLE)
+
+    def write(self, text: str) -> None:
+        """Write its databricks.yml."""
+        (self.folder / "databricks.yml").write_text(text)
+
+    def read(self) -> Bundle:
+        """Return the bundle as it is on disk."""
+        return read_bundle(self.folder, self.client, Choice())
+
+    def deploy(self, *, approve: bool = False, **options: Any) -> Deployment:
+        """Deploy it as it is on disk."""
+        return deploy(self.read(), self.client, folder=self.folder, progress=self.said.append, approve=approve, **options)
+
+    def file(self, name: str, text: str) -> Path:
+        """Write one of its files."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def files(self) -> set[str]:
+        """Return the paths of what lies below its folder of files in the workspace, folders left out."""
+        found = self.client.workspace.list(f"{ROOT}/files", recursive=True)
+        return {str(each.path).removeprefix(f"{ROOT}/files/") for each in found if each.object_type != ObjectType.DIRECTORY}
+
+    def builds(self) -> int:
+        """Return how often its wheel was built."""
+        return len((self.folder / "builds").read_text().split())
+
+
+@pytest.fixture
+def given(tmp_path: Path, served: Served) -> Given:
+    """Return a bundle that has never been deployed."""
+    return Given(tmp_path / "bundle", served)
+
+
+@pytest.fixture
+def make_given() -> type[Given]:
+    """Return how a bundle on disk is made for a workspace."""
+    return Given

@@ -10,7 +10,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 
-from harness.bundle import Choice, Deployment, deploy, destroy, read_bundle, run_job
+from harness.bundle import Choice, destroy, read_bundle, run_job
 from harness.clock import FakeClock
 from harness.errors import UserError
 
@@ -40,18 +40,6 @@ resources:
 WHEEL = f"{ROOT}/artifacts/.internal/pack-1.0-py3-none-any.whl"
 
 
-PACK = """
-import pathlib, sys, zipfile
-pathlib.Path("dist").mkdir(exist_ok=True)
-if len(sys.argv) > 1:
-    with zipfile.ZipFile("dist/pack-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("pack/__init__.py", pathlib.Path(sys.argv[1]).read_text())
-        wheel.writestr("pack-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: pack\\nVersion: 1.0\\n")
-        wheel.writestr("pack-1.0.dist-info/entry_points.txt", "[console_scripts]\\nmain = pack:main\\n")
-        wheel.writestr("pack-1.0.dist-info/RECORD", "")
-"""
-
-
 class Served(Protocol):
     """The workspace of the tests."""
 
@@ -60,37 +48,7 @@ class Served(Protocol):
     permissions: Any
 
 
-class Given:
-    """A bundle on disk, and how to deploy it as it stands."""
-
-    def __init__(self, folder: Path, served: Served) -> None:
-        self.folder = folder
-        self.client = served.client
-        self.said: list[str] = []
-        (folder / "pack").mkdir(parents=True)
-        (folder / "pack" / "pyproject.toml").write_text("[project]\nname = 'pack'\n")
-        (folder / "pack" / "module.py").write_text("one = 1")
-        (folder / "pack.py").write_text(PACK)
-        self.write(BUNDLE)
-
-    def write(self, text: str) -> None:
-        (self.folder / "databricks.yml").write_text(text)
-
-    def deploy(self, *, approve: bool = False) -> Deployment:
-        bundle = read_bundle(self.folder, self.client, Choice())
-        return deploy(bundle, self.client, folder=self.folder, progress=self.said.append, approve=approve)
-
-    def builds(self) -> int:
-        return len((self.folder / "builds").read_text().split())
-
-
-@pytest.fixture
-def given(tmp_path: Path, served: Served) -> Given:
-    """Return a bundle that has never been deployed."""
-    return Given(tmp_path / "bundle", served)
-
-
-def test_first_deployment_makes_everything(given: Given, served: Served) -> None:
+def test_first_deployment_makes_everything(given: Any, served: Served) -> None:
     done = given.deploy()
 
     assert str(done.plan) == "5 to add, 0 to change, 0 to delete"
@@ -122,7 +80,7 @@ def test_first_deployment_makes_everything(given: Given, served: Served) -> None
     }
 
 
-def test_second_deployment_of_the_same_changes_nothing(given: Given, served: Served) -> None:
+def test_second_deployment_of_the_same_changes_nothing(given: Any, served: Served) -> None:
     given.deploy()
     writes, state = list(served.jobs.writes), _state(given.client)
 
@@ -152,7 +110,7 @@ resources:
 """
 
 
-def test_resource_that_others_refer_to_is_made_first_whatever_its_kind_and_place(given: Given, served: Served) -> None:
+def test_resource_that_others_refer_to_is_made_first_whatever_its_kind_and_place(given: Any, served: Served) -> None:
     given.write(RETRAINING)
 
     done = given.deploy()
@@ -170,7 +128,7 @@ def test_resource_that_others_refer_to_is_made_first_whatever_its_kind_and_place
     assert given.client.schemas.get("main.s").comment == str(training)
 
 
-def test_second_deployment_of_jobs_that_run_each_other_changes_nothing(given: Given, served: Served) -> None:
+def test_second_deployment_of_jobs_that_run_each_other_changes_nothing(given: Any, served: Served) -> None:
     given.write(RETRAINING)
     given.deploy()
     writes = list(served.jobs.writes)
@@ -179,7 +137,7 @@ def test_second_deployment_of_jobs_that_run_each_other_changes_nothing(given: Gi
     assert served.jobs.writes == writes
 
 
-def test_job_made_again_is_told_to_those_that_refer_to_it(given: Given, served: Served) -> None:
+def test_job_made_again_is_told_to_those_that_refer_to_it(given: Any, served: Served) -> None:
     given.write(RETRAINING)
     before = given.deploy().ids
     del served.jobs.jobs[int(before["resources.jobs.training"])]
@@ -192,7 +150,7 @@ def test_job_made_again_is_told_to_those_that_refer_to_it(given: Given, served: 
     assert served.jobs.jobs[int(done.ids["resources.jobs.a_monitoring"])]["tasks"][1]["run_job_task"]["job_id"] == training
 
 
-def test_changed_job_is_reset_and_keeps_its_id(given: Given, served: Served) -> None:
+def test_changed_job_is_reset_and_keeps_its_id(given: Any, served: Served) -> None:
     before = given.deploy().ids["resources.jobs.nightly"]
     given.write(BUNDLE.replace("name: nightly", "name: daily"))
 
@@ -203,7 +161,7 @@ def test_changed_job_is_reset_and_keeps_its_id(given: Given, served: Served) -> 
     assert served.jobs.jobs[int(before)]["name"] == "daily"
 
 
-def test_changed_sources_are_built_and_uploaded_again(given: Given) -> None:
+def test_changed_sources_are_built_and_uploaded_again(given: Any) -> None:
     given.deploy()
     (given.folder / "pack" / "module.py").write_text("two = 2")
 
@@ -213,7 +171,7 @@ def test_changed_sources_are_built_and_uploaded_again(given: Given) -> None:
     assert _packed(given.client) == "two = 2"
 
 
-def test_resource_taken_out_of_the_bundle_is_deleted(given: Given, served: Served) -> None:
+def test_resource_taken_out_of_the_bundle_is_deleted(given: Any, served: Served) -> None:
     given.deploy()
     given.write(BUNDLE[: BUNDLE.index("  jobs:")])
 
@@ -223,7 +181,7 @@ def test_resource_taken_out_of_the_bundle_is_deleted(given: Given, served: Serve
     assert served.jobs.jobs == {}
 
 
-def test_data_is_deleted_only_when_that_is_said(given: Given) -> None:
+def test_data_is_deleted_only_when_that_is_said(given: Any) -> None:
     given.deploy()
     given.write(BUNDLE.replace("name: files", "name: other"))
 
@@ -238,7 +196,7 @@ def test_data_is_deleted_only_when_that_is_said(given: Given) -> None:
         given.client.volumes.read("main.fares.files")
 
 
-def test_job_that_somebody_deleted_is_made_again(given: Given, served: Served) -> None:
+def test_job_that_somebody_deleted_is_made_again(given: Any, served: Served) -> None:
     given.deploy()
     served.jobs.jobs.clear()
 
@@ -255,7 +213,7 @@ def test_job_that_somebody_deleted_is_made_again(given: Given, served: Served) -
         pytest.param(("[{task_key: first}]", "[{task_key: zero}]"), "no task 'zero'", id="bad job"),
     ],
 )
-def test_nothing_is_written_when_anything_is_wrong(given: Given, served: Served, change: tuple[str, str], message: str) -> None:
+def test_nothing_is_written_when_anything_is_wrong(given: Any, served: Served, change: tuple[str, str], message: str) -> None:
     given.write(BUNDLE.replace(*change))
 
     with pytest.raises(UserError) as refused:
@@ -267,7 +225,7 @@ def test_nothing_is_written_when_anything_is_wrong(given: Given, served: Served,
         given.client.workspace.get_status(ROOT)
 
 
-def test_what_was_made_before_a_refusal_is_known_to_the_next_deployment(given: Given, served: Served) -> None:
+def test_what_was_made_before_a_refusal_is_known_to_the_next_deployment(given: Any, served: Served) -> None:
     served.jobs.refuse = True
     with pytest.raises(
         UserError, match=r"databricks\.yml:11:5: resources\.jobs\.nightly: the workspace refused to create it: .*the schedule is wrong"
@@ -278,7 +236,7 @@ def test_what_was_made_before_a_refusal_is_known_to_the_next_deployment(given: G
     assert str(given.deploy().plan) == "1 to add, 0 to change, 0 to delete"
 
 
-def test_destroy_takes_everything_away_and_a_second_one_finds_nothing(given: Given, served: Served) -> None:
+def test_destroy_takes_everything_away_and_a_second_one_finds_nothing(given: Any, served: Served) -> None:
     given.deploy()
     bundle = read_bundle(given.folder, given.client, Choice())
 
@@ -292,7 +250,7 @@ def test_destroy_takes_everything_away_and_a_second_one_finds_nothing(given: Giv
     assert destroy(bundle, given.client, progress=given.said.append) is None
 
 
-def test_destroyed_experiment_is_brought_back_by_the_next_deployment(given: Given, served: Served) -> None:
+def test_destroyed_experiment_is_brought_back_by_the_next_deployment(given: Any, served: Served) -> None:
     first = given.deploy().ids["resources.experiments.e"]
     destroy(read_bundle(given.folder, given.client, Choice()), given.client, progress=given.said.append)
 
@@ -300,7 +258,7 @@ def test_destroyed_experiment_is_brought_back_by_the_next_deployment(given: Give
     assert served.jobs.experiments[first]["lifecycle_stage"] == "active"
 
 
-def test_permissions_are_written_with_the_deployer_as_owner(given: Given, served: Served) -> None:
+def test_permissions_are_written_with_the_deployer_as_owner(given: Any, served: Served) -> None:
     given.write(BUNDLE + "      permissions: [{group_name: users, level: CAN_VIEW}]\n")
     done = given.deploy()
 
@@ -312,8 +270,8 @@ def test_permissions_are_written_with_the_deployer_as_owner(given: Given, served
     assert str(given.deploy().plan) == "0 to add, 0 to change, 0 to delete"
 
 
-def test_workspace_without_permissions_is_a_warning(tmp_path: Path, served_without_permissions: Served) -> None:
-    given = Given(tmp_path / "bundle", served_without_permissions)
+def test_workspace_without_permissions_is_a_warning(tmp_path: Path, served_without_permissions: Served, make_given: Any) -> None:
+    given = make_given(tmp_path / "bundle", served_without_permissions)
     given.write(BUNDLE + "      permissions: [{group_name: users, level: CAN_VIEW}]\n")
 
     assert given.deploy().warnings == ("not emulated: permissions of resources.jobs.nightly; the resource itself is deployed",)
@@ -343,7 +301,7 @@ def _result(state: str, result: str | None) -> dict[str, Any]:
     return {"life_cycle_state": state, **({"result_state": result} if result else {})}
 
 
-def test_run_is_followed_to_its_failure(given: Given, served: Served, clock: FakeClock) -> None:
+def test_run_is_followed_to_its_failure(given: Any, served: Served, clock: FakeClock) -> None:
     """States and whole lines are told as they come; the result says which task failed and why."""
     given.deploy()
     served.jobs.printed = {"first": "a long first line\nlast"}
@@ -373,7 +331,7 @@ def test_run_is_followed_to_its_failure(given: Given, served: Served, clock: Fak
     assert (result.failed_task.task_key, result.failed_task.error, result.failed_task.seconds) == ("first", "ValueError: no", 2.0)
 
 
-def test_condition_and_the_tasks_of_the_job_it_starts_are_followed(given: Given, served: Served, clock: FakeClock) -> None:
+def test_condition_and_the_tasks_of_the_job_it_starts_are_followed(given: Any, served: Served, clock: FakeClock) -> None:
     """What the condition compared, and states and lines of the inner run below the task that began it, each told once."""
     given.deploy()
     compared = {"op": "EQUAL_TO", "left": "{{tasks.verdict.values.retrain}}", "right": "true", "outcome": "true"}
@@ -415,7 +373,7 @@ def test_condition_and_the_tasks_of_the_job_it_starts_are_followed(given: Given,
     assert (failed.inner.run_id, failed.inner.failed_task.task_key, failed.inner.failed_task.error) == (70, "train", "ValueError: no")
 
 
-def test_run_job_task_that_never_began_a_run_is_followed_to_its_failure(given: Given, served: Served, clock: FakeClock) -> None:
+def test_run_job_task_that_never_began_a_run_is_followed_to_its_failure(given: Any, served: Served, clock: FakeClock) -> None:
     given.deploy()
     task = {**_task("retrain", 2, "INTERNAL_ERROR", "FAILED"), "run_job_task": {"job_id": 5}}
     served.jobs.runs = [{"run_id": 7, "state": _result("INTERNAL_ERROR", "FAILED"), "tasks": [task]}]
@@ -438,7 +396,7 @@ def test_run_job_task_that_never_began_a_run_is_followed_to_its_failure(given: G
         pytest.param("nightly", {}, "job 'nightly' is not deployed to target 'default'; deploy it with", id="not deployed"),
     ],
 )
-def test_job_that_cannot_run_is_refused(given: Given, job: str, params: dict[str, str], message: str) -> None:
+def test_job_that_cannot_run_is_refused(given: Any, job: str, params: dict[str, str], message: str) -> None:
     bundle = read_bundle(given.folder, given.client, Choice())
 
     with pytest.raises(UserError, match=message):

@@ -19,8 +19,9 @@ from dry_run.report import JOBS, Data, JobReport, Report, TaskReport
 from harness import sample_data
 from harness.app import Harness
 from harness.bundle import Bundle, Choice, Identity, RunResult, deploy, find_bundle, read_bundle, read_sources, resolve, run_job
-from harness.cli.bundle import explain, pairs
+from harness.cli.bundle import explain
 from harness.cli.lifecycle import keep_log
+from harness.cli.opening import pairs
 from harness.cli.pages import write_page
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout

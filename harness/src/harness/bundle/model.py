@@ -38,11 +38,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the command line and the environment say: target (None: the default one), variables from each."""
+    """What the command line and the environment say: target (None: the default one), variables from each.
+
+    `ignore_host` is that the bundle is for this workspace, whatever host it pins.
+    """
 
     target: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    ignore_host: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from harness.bundle.sync import Synced
 from harness.errors import UserError
 
 # docs.databricks.com/dev-tools/vscode-ext/notebooks: the first line that makes a source file a notebook.
-_HEADERS = {".py": b"# ", ".sql": b"-- ", ".scala": b"// ", ".r": b"# "}
 _TITLE = b"Databricks notebook source"
+_HEADERS = {".py": b"# " + _TITLE, ".sql": b"-- " + _TITLE, ".scala": b"// " + _TITLE, ".r": b"# " + _TITLE}
 # Where tasks name a file of the bundle.
 _IN_TASKS = (("notebook_task", "notebook_path"), ("spark_python_task", "python_file"))
 _ELSEWHERE = ("/", "dbfs:", "s3:", "abfss:", "gs:", "${")
@@ -23,11 +23,11 @@ def is_notebook(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix == ".ipynb":
         return True
-    comment = _HEADERS.get(suffix)
-    if comment is None:
+    header = _HEADERS.get(suffix)
+    if header is None:
         return False
     with path.open("rb") as content:
-        return content.read(len(comment + _TITLE)) == comment + _TITLE
+        return content.readline().removeprefix(b"\xef\xbb\xbf").rstrip() == header
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ def resolve(sources: Sequence[Source], *, choice: Choice, identity: Identity) ->
     root = conform(_joined(sources), Root, "", warnings.append)
     unknown_task_types(warnings)
     tree, target, mode = with_target(root, choice)
+    if choice.ignore_host:
+        tree = _without_host(tree)
     check_mode(tree, mode, target)
     tree = _with_paths(_with_bundle(tree, target, mode), identity)
     tree = Resolution(_Settings(tree, identity).find, lambda path: path[0] == "resources").tree(tree)
@@ -101,12 +103,20 @@ def _full_paths(tree: Node, identity: Identity) -> Node:
     return tree
 
 
+def _without_host(tree: Node) -> Node:
+    """Return the configuration without the workspace that it pins: references to its host mean the one that is there."""
+    section = tree.child("workspace")
+    if section is None:
+        return tree
+    return tree.with_child("workspace", replace(section, value={key: each for key, each in section.entries().items() if key != "host"}))
+
+
 def _check_host(tree: Node, identity: Identity) -> None:
     host = tree.find("workspace", "host")
     pinned = (host.string() if host is not None else None) or ""
     if host is not None and pinned and _bare(pinned) != _bare(identity.host):
         message = f"the bundle pins workspace.host {pinned}, and this workspace is {identity.host}"
-        raise UserError(f"{host.at}: {message}; nothing was sent; use a target without a host (set DATABRICKS_HOST when you deploy there)")
+        raise UserError(f"{host.at}: {message}; nothing was sent; use a target without a host, or --ignore-host")
 
 
 def _bare(host: str) -> str:

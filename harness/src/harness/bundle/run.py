@@ -9,7 +9,8 @@ from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.jobs import Run, RunTask
 
 from harness.bundle import calls, deployed
-from harness.bundle.model import Bundle
+from harness.bundle.model import Bundle, Resource
+from harness.bundle.parameters import RunParameters
 from harness.bundle.telling import Display, Telling, has_ended, latest, seconds_of, state_of
 from harness.clock import Clock, SystemClock
 from harness.errors import UserError
@@ -29,8 +30,11 @@ class TaskResult:
     seconds: float
     error: str = ""
     error_trace: str = ""
+    notebook_result: str = ""
+    """What a notebook ended with (`dbutils.notebook.exit`)."""
     inner: "RunResult | None" = None
     """The run that a Run Job task began, where that failed."""
+    is_notebook: bool = False
 
     @property
     def log(self) -> str:
@@ -62,25 +66,30 @@ class RunResult:
         return next((task for task in self.tasks if task.result_state in _EXPLAINED), None)
 
 
-def start_job(bundle: Bundle, workspace: WorkspaceClient, job: str, *, params: Mapping[str, str]) -> int:
-    """Start a deployed job and return the run's id; `params` are its job parameters."""
-    jobs = bundle.of_kind("jobs")
-    if job not in jobs:
-        raise UserError(f"unknown job '{job}'; the bundle has {', '.join(jobs) or 'none'}")
-    declared = jobs[job].body.get("parameters")
-    names = [str(each["name"]) for each in declared if isinstance(each, dict)] if isinstance(declared, list) else []
-    for name in params:
-        if name not in names:
-            raise UserError(f"--params {name}: job '{job}' has no such parameter; expected one of {', '.join(names) or '(it has none)'}")
+def start_job(
+    bundle: Bundle, workspace: WorkspaceClient, job: str, *, params: RunParameters, restart: bool = False, clock: Clock | None = None
+) -> int:
+    """Start a deployed job and return the run's id; `restart` ends the runs of it that are under way before."""
+    body = params.body(job_of(bundle, job))
     state = deployed.load(workspace, bundle.paths.state)
     entry = state.resources.get(f"resources.jobs.{job}") if state is not None else None
     if entry is None:
         raise UserError(f"job '{job}' is not deployed to target '{bundle.target}'; deploy it with `harness deploy -t {bundle.target}`")
+    if restart:
+        _end_runs(workspace, int(entry.id), clock or SystemClock())
     try:
-        answer = calls.call(workspace, "POST", "/api/2.2/jobs/run-now", body={"job_id": int(entry.id), "job_parameters": {**params}})
+        answer = calls.call(workspace, "POST", "/api/2.2/jobs/run-now", body={"job_id": int(entry.id), **body})
     except (InvalidParameterValue, NotFound) as error:
         raise UserError(f"job '{job}' cannot be started: {error}; deploy again with `harness deploy -t {bundle.target}`") from error
     return int(str(answer["run_id"]))
+
+
+def job_of(bundle: Bundle, job: str) -> Resource:
+    """Return a job of the bundle, or say which there are."""
+    jobs = bundle.of_kind("jobs")
+    if job not in jobs:
+        raise UserError(f"unknown job '{job}'; the bundle has {', '.join(jobs) or 'none'}")
+    return jobs[job]
 
 
 def run_job(
@@ -93,7 +102,7 @@ def run_job(
     clock: Clock | None = None,
 ) -> RunResult:
     """Start a deployed job, tell `display` what happens, and return how it ended."""
-    return follow(workspace, job, start_job(bundle, workspace, job, params=params or {}), display=display, clock=clock)
+    return follow(workspace, job, start_job(bundle, workspace, job, params=RunParameters(params or {})), display=display, clock=clock)
 
 
 def follow(workspace: WorkspaceClient, job: str, run_id: int, *, display: Display, clock: Clock | None = None) -> RunResult:
@@ -105,6 +114,15 @@ def follow(workspace: WorkspaceClient, job: str, run_id: int, *, display: Displa
         if has_ended(run):
             return _explained(workspace, look(job, run))
         time.sleep(_SECONDS_BETWEEN)
+
+
+def _end_runs(workspace: WorkspaceClient, job_id: int, clock: Clock) -> None:
+    under_way = [run.run_id for run in workspace.jobs.list_runs(job_id=job_id, active_only=True) if run.run_id is not None]
+    for run_id in under_way:
+        cancel(workspace, run_id)
+    for run_id in under_way:
+        while not has_ended(workspace.jobs.get_run(run_id)):
+            clock.sleep(_SECONDS_BETWEEN)
 
 
 def cancel(workspace: WorkspaceClient, run_id: int) -> None:
@@ -127,7 +145,8 @@ def look(job: str, run: Run) -> RunResult:
 
 
 def _task(task: RunTask) -> TaskResult:
-    return TaskResult(task.task_key, task.run_id or 0, task.attempt_number or 0, state_of(task.state), seconds_of(task))
+    key, attempt = task.task_key, task.attempt_number or 0
+    return TaskResult(key, task.run_id or 0, attempt, state_of(task.state), seconds_of(task), is_notebook=task.notebook_task is not None)
 
 
 def _explained(workspace: WorkspaceClient, result: RunResult) -> RunResult:
@@ -136,7 +155,7 @@ def _explained(workspace: WorkspaceClient, result: RunResult) -> RunResult:
 
 def _explained_task(workspace: WorkspaceClient, task: TaskResult) -> TaskResult:
     if task.result_state not in _EXPLAINED:
-        return task
+        return _with_result(workspace, task) if task.is_notebook and task.result_state == "SUCCESS" else task
     try:
         output = workspace.jobs.get_run_output(task.run_id)
         began = output.run_job_output.run_id if output.run_job_output is not None else None
@@ -144,3 +163,8 @@ def _explained_task(workspace: WorkspaceClient, task: TaskResult) -> TaskResult:
     except DatabricksError as error:
         return replace(task, error=f"its output cannot be had: {error}")
     return replace(task, error=output.error or "", error_trace=output.error_trace or "", inner=inner)
+
+
+def _with_result(workspace: WorkspaceClient, task: TaskResult) -> TaskResult:
+    output = workspace.jobs.get_run_output(task.run_id).notebook_output
+    return replace(task, notebook_result=(output.result if output is not None else None) or "")

@@ -1,6 +1,5 @@
-"""`harness deploy`, `run`, `summary` and `destroy`: a bundle, any bundle, on the running harness."""
+"""`harness deploy`, `plan`, `run`, `summary` and `destroy`: a bundle, any bundle, on the running harness."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,83 +10,109 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from harness.cli.connection import DEFAULT_STATE, require
-from harness.config import Layout
+from harness.cli.opening import Approve, Folder, ForceLock, IgnoreHost, Opened, State, Target, Variables, open_bundle, pairs
 from harness.errors import UserError
 
 if TYPE_CHECKING:  # the official client takes a second to import; other commands do not wait for it
     from databricks.sdk import WorkspaceClient
 
-    from harness.bundle import Bundle, Choice, RunResult
+    from harness.bundle import RunResult
 
-Target = Annotated[str | None, typer.Option("--target", "-t", help="Target of the bundle (default: the one marked 'default: true').")]
-Variables = Annotated[list[str] | None, typer.Option("--var", help="name=value of a bundle variable; may be given again.")]
-Folder = Annotated[Path | None, typer.Option("--bundle", help="Folder with databricks.yml (default: here or above).")]
-State = Annotated[
-    Path | None, typer.Option(help=f"State folder of the harness (default: DATABRICKS_HOST and DATABRICKS_TOKEN, else {DEFAULT_STATE}).")
-]
-Approve = Annotated[bool, typer.Option("--auto-approve", "--yes", help="Delete without asking.")]
 _LINES_OF_TRACE = 15
 
 
 def mount(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    app.command()(deploy)
-    app.command()(run)
-    app.command()(summary)
-    app.command()(destroy)
+    for command in (deploy, plan, run, summary, destroy):
+        app.command()(command)
 
 
 def deploy(
-    target: Target = None, var: Variables = None, bundle: Folder = None, state: State = None, *, auto_approve: Approve = False
+    target: Target = None,
+    var: Variables = None,
+    bundle: Folder = None,
+    state: State = None,
+    *,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Say what would change, and change nothing.")] = False,
+    auto_approve: Approve = False,
+    force_lock: ForceLock = False,
+    ignore_host: IgnoreHost = False,
 ) -> None:
-    """Build the bundle's wheels and bring its resources to the workspace; what is there already and the same is left alone."""
-    from harness.bundle import deploy as deploy_bundle
+    """Build the bundle's wheels and bring its files and resources to the workspace; what is there already and the same is left alone."""
+    at = _open(target, var, bundle, state, ignore_host=ignore_host)
+    if plan_only:
+        _plan(at)
+    else:
+        _deploy(at, auto_approve=auto_approve, force_lock=force_lock)
 
-    at = _open(target, var, bundle, state)
-    console = _console()
-    done = deploy_bundle(at.bundle, at.workspace, folder=at.folder, progress=lambda line: console.print(escape(line)), approve=auto_approve)
-    _warn(done.warnings)
-    console.print(f"[green]deployed[/] {escape(at.bundle.name)} to target {escape(at.bundle.target)}")
+
+def plan(
+    target: Target = None, var: Variables = None, bundle: Folder = None, state: State = None, *, ignore_host: IgnoreHost = False
+) -> None:
+    """Say what `harness deploy` would change, and change nothing (wheels are built)."""
+    _plan(_open(target, var, bundle, state, ignore_host=ignore_host))
 
 
 def run(
     job: Annotated[str, typer.Argument(help="Key of a job in the bundle.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- ARGUMENTS]",
+            help="`--key value` of the job's parameters; where it has none, of its notebooks; else words for its Python tasks.",
+        ),
+    ] = None,
     target: Target = None,
     var: Variables = None,
     params: Annotated[list[str] | None, typer.Option("--params", help="name=value of a job parameter; may be given again.")] = None,
+    notebook_params: Annotated[
+        list[str] | None, typer.Option("--notebook-params", help="name=value for the notebooks of a job without parameters of its own.")
+    ] = None,
+    python_params: Annotated[
+        list[str] | None,
+        typer.Option("--python-params", help="A word for the Python tasks of a job without parameters; may be given again."),
+    ] = None,
+    python_named_params: Annotated[
+        list[str] | None, typer.Option("--python-named-params", help="name=value for the wheel tasks of a job without parameters.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Key of a task to run, instead of all; may be given again.")] = None,
     bundle: Folder = None,
     state: State = None,
     *,
+    restart: Annotated[bool, typer.Option("--restart", help="End the runs of the job that are under way before.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the job and leave.")] = False,
+    deploy_first: Annotated[bool, typer.Option("--deploy", help="Deploy the bundle before, as `harness deploy` does.")] = False,
+    ignore_host: IgnoreHost = False,
 ) -> None:
     """Run a deployed job: stream its task states and output; exit 0 when it succeeds, 1 when it fails, 2 for bad input."""
-    from harness.bundle import cancel, follow, start_job
+    from harness.bundle import RunParameters, job_of, start_job
 
-    at = _open(target, var, bundle, state)
-    run_id = start_job(at.bundle, at.workspace, job, params=pairs(params, "--params"))
+    given = RunParameters(
+        pairs(params, "--params"),
+        pairs(notebook_params, "--notebook-params"),
+        python_params or (),
+        pairs(python_named_params, "--python-named-params"),
+        only or (),
+        arguments or (),
+    )
+    at = _open(target, var, bundle, state, ignore_host=ignore_host)
+    given.body(job_of(at.bundle, job))
+    if deploy_first:
+        _deploy(at, auto_approve=False, force_lock=False)
+    run_id = start_job(at.bundle, at.workspace, job, params=given, restart=restart)
     console = _console()
     console.print(f"{escape(job)}: run {run_id} started")
-    if no_wait:
-        return
-    try:
-        result = follow(at.workspace, job, run_id, display=Lines(console))
-    except KeyboardInterrupt:
-        cancel(at.workspace, run_id)
-        console.print(f"[yellow]cancelled[/] run {run_id}")
-        sys.exit(130)
-    colour = "green" if result.succeeded else "red"
-    console.print(f"[{colour}]{result.result_state}[/] {escape(job)} in {result.seconds:.1f} s")
-    if not result.succeeded:
-        explain(result, at.logs)
-        sys.exit(1)
+    if not no_wait:
+        _follow(at, job, run_id, console)
 
 
-def summary(target: Target = None, var: Variables = None, bundle: Folder = None, state: State = None) -> None:
+def summary(
+    target: Target = None, var: Variables = None, bundle: Folder = None, state: State = None, *, ignore_host: IgnoreHost = False
+) -> None:
     """Say what of the bundle is deployed, and where."""
     from harness.bundle import load_deployed
 
-    at = _open(target, var, bundle, state)
+    at = _open(target, var, bundle, state, ignore_host=ignore_host)
     console = _console()
     found = load_deployed(at.workspace, at.bundle.paths.state)
     entries = found.resources if found is not None else {}
@@ -102,13 +127,20 @@ def summary(target: Target = None, var: Variables = None, bundle: Folder = None,
 
 
 def destroy(
-    target: Target = None, var: Variables = None, bundle: Folder = None, state: State = None, *, auto_approve: Approve = False
+    target: Target = None,
+    var: Variables = None,
+    bundle: Folder = None,
+    state: State = None,
+    *,
+    auto_approve: Approve = False,
+    force_lock: ForceLock = False,
+    ignore_host: IgnoreHost = False,
 ) -> None:
     """Delete everything that was deployed of the bundle."""
     from harness.bundle import destroy as destroy_bundle
     from harness.bundle import load_deployed
 
-    at = _open(target, var, bundle, state)
+    at = _open(target, var, bundle, state, ignore_host=ignore_host)
     console = _console()
     found = load_deployed(at.workspace, at.bundle.paths.state)
     if found is None:
@@ -118,7 +150,7 @@ def destroy(
         console.print(f"  delete {escape(path)} ({escape(entry.id)})")
     if not auto_approve:
         _ask(f"Delete these and {at.bundle.paths.root}?")
-    destroy_bundle(at.bundle, at.workspace, progress=lambda line: console.print(escape(line)))
+    destroy_bundle(at.bundle, at.workspace, progress=lambda line: console.print(escape(line)), force_lock=force_lock)
     console.print("[green]destroyed[/]")
 
 
@@ -161,69 +193,61 @@ def explain(result: "RunResult", logs: Path | None) -> None:
         console.print(f"look further: GET /api/2.2/jobs/runs/get-output?run_id={task.run_id}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A bundle, the workspace for it, and where that keeps its logs (None: somewhere else)."""
-
-    bundle: "Bundle"
-    folder: Path
-    workspace: "WorkspaceClient"
-    logs: Path | None
+def _open(target: str | None, var: Sequence[str] | None, folder: Path | None, state: Path | None, *, ignore_host: bool) -> Opened:
+    at = open_bundle(target, var, folder, state, ignore_host=ignore_host)
+    if ignore_host:
+        _warn([f"--ignore-host: whatever host the bundle pins, this is {at.workspace.config.host}"])
+    return at
 
 
-def _open(target: str | None, var: Sequence[str] | None, folder: Path | None, state: Path | None) -> _Opened:
-    from harness.bundle import find_bundle, read_bundle
+def _deploy(at: Opened, *, auto_approve: bool, force_lock: bool) -> None:
+    from harness.bundle import deploy as deploy_bundle
 
-    found = find_bundle(Path.cwd()) if folder is None else folder
-    workspace, logs = connect(state)
-    bundle = read_bundle(found, workspace, _choice(target, var))
-    return _Opened(bundle, found, workspace, logs)
-
-
-def _choice(target: str | None, var: Sequence[str] | None) -> "Choice":
-    from harness.bundle import Choice
-
-    return Choice(target or os.environ.get("DATABRICKS_BUNDLE_TARGET") or None, pairs(var, "--var"), dict(os.environ))
-
-
-def connect(state: Path | None) -> "tuple[WorkspaceClient, Path | None]":
-    """Return the official client of the running harness and where that keeps its logs, or say how to start one.
-
-    A host that is no harness is refused: these commands never touch a real workspace.
-    """
-    from databricks.sdk import WorkspaceClient
-    from databricks.sdk.config import Config
-
-    host, token = os.environ.get("DATABRICKS_HOST", ""), os.environ.get("DATABRICKS_TOKEN", "")
-    logs = None
-    if state is not None or not (host and token):
-        connection = require(state or DEFAULT_STATE)
-        host, token, logs = connection.host, connection.token, Layout(Path(connection.state)).logs
-    _check_harness(host)
-    return WorkspaceClient(config=Config(host=host, token=token, auth_type="pat", retry_timeout_seconds=30)), logs
+    console = _console()
+    done = deploy_bundle(
+        at.bundle,
+        at.workspace,
+        folder=at.folder,
+        progress=lambda line: console.print(escape(line)),
+        approve=auto_approve,
+        ask=typer.confirm if sys.stdin.isatty() else None,
+        force_lock=force_lock,
+    )
+    _warn(done.warnings)
+    console.print(f"[green]deployed[/] {escape(at.bundle.name)} to target {escape(at.bundle.target)}")
 
 
-def _check_harness(host: str) -> None:
-    import httpx
+def _plan(at: Opened) -> None:
+    from harness.bundle import foreseen
+
+    console = _console()
+    ahead = foreseen(at.bundle, at.workspace, folder=at.folder, progress=lambda line: console.print(escape(line)))
+    for remote in sorted(ahead.uploads.send):
+        console.print(f"  send {escape(remote)}")
+    for remote in sorted(ahead.uploads.remove):
+        console.print(f"  remove {escape(remote)}")
+    for step in ahead.plan.steps:
+        console.print(f"  {escape(str(step))}")
+    console.print(str(ahead.plan))
+
+
+def _follow(at: Opened, job: str, run_id: int, console: Console) -> None:
+    from harness.bundle import cancel, follow
 
     try:
-        answer = httpx.get(f"{host.rstrip('/')}/__harness__/health", timeout=10, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UserError(f"{host}: no harness answers there ({error}); start one with `harness up`, or unset DATABRICKS_HOST") from error
-    if answer.status_code != 200:
-        message = f"{host} is no harness, and these commands touch nothing else"
-        raise UserError(f"{message}; unset DATABRICKS_HOST to use the local one; for a real workspace, see docs/SETUP.md")
-
-
-def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
-    """Return what `option`, given as name=value any number of times, says."""
-    found = {}
-    for each in given or ():
-        name, equals, value = each.partition("=")
-        if not equals or not name:
-            raise UserError(f"{option} {each}: expected name=value")
-        found[name] = value
-    return found
+        result = follow(at.workspace, job, run_id, display=Lines(console))
+    except KeyboardInterrupt:
+        cancel(at.workspace, run_id)
+        console.print(f"[yellow]cancelled[/] run {run_id}")
+        sys.exit(130)
+    for task in result.tasks:
+        if task.notebook_result:
+            console.print(f"[bold]{escape(task.task_key)}[/] ended with: {escape(task.notebook_result)}")
+    colour = "green" if result.succeeded else "red"
+    console.print(f"[{colour}]{result.result_state}[/] {escape(job)} in {result.seconds:.1f} s")
+    if not result.succeeded:
+        explain(result, at.logs)
+        sys.exit(1)
 
 
 def _page(workspace: "WorkspaceClient", kind: str, id_: str) -> str:
