@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.cli.opening import Approve, Folder, ForceLock, IgnoreHost, Opened, State, Target, Variables, open_bundle, pairs
+from harness.cli.schedules import live_jobs
 from harness.errors import UserError
 
 if TYPE_CHECKING:  # the official client takes a second to import; other commands do not wait for it
@@ -215,6 +216,8 @@ def _deploy(at: Opened, *, auto_approve: bool, force_lock: bool) -> None:
     )
     _warn(done.warnings)
     console.print(f"[green]deployed[/] {escape(at.bundle.name)} to target {escape(at.bundle.target)}")
+    for line in live_jobs(at.workspace, {each.name for each in at.bundle.resources if each.kind == "jobs"}):
+        console.print(f"[yellow]live:[/] {line}; pause_status PAUSED stops that")
 
 
 def _plan(at: Opened) -> None:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -159,11 +159,14 @@ class Always:
 
     runs: Callable[[], Sequence[Run]]
     """The job's runs, latest first."""
-    next_time: dt.datetime | None = field(default=None)
+    next_time: dt.datetime | None = None
+    looked: dt.datetime | None = None
 
     def due(self, now: dt.datetime) -> Fired | None:
         """Return the moment when nothing runs and the rest is over."""
-        self.next_time = None
+        if (self.next_time and now < self.next_time) or (self.looked and now - self.looked < dt.timedelta(seconds=1)):
+            return None
+        self.next_time, self.looked = None, now
         runs = self.runs()
         if any(not run.state.ended for run in runs):
             return None
