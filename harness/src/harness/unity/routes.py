@@ -10,6 +10,7 @@ import msgspec
 from harness.errors import ApiError, NotEmulated
 from harness.http import AnyRoute, Call, Route
 from harness.names import FullName, check_name
+from harness.unity.grants import Change, Granted, Grants
 from harness.unity.model import CatalogRecord, SchemaRecord, TableInfo, VolumeRecord
 from harness.unity.models_routes import models_routes
 from harness.unity.namespaces import split_schema
@@ -49,6 +50,10 @@ class _Update(msgspec.Struct):
     properties: dict[str, str] | None = None
 
 
+class _Changes(msgspec.Struct):
+    changes: list[Change] = []
+
+
 def routes(service: UnityService) -> list[AnyRoute]:
     """Return all routes of Unity Catalog; they must stand before the MLflow proxy's."""
     return [
@@ -56,9 +61,26 @@ def routes(service: UnityService) -> list[AnyRoute]:
         *_schema_routes(service),
         *_table_routes(service),
         *_volume_routes(service),
+        *_grant_routes(service.grants),
         *models_routes(service.registry),
         *registry_routes(service.registry),
     ]
+
+
+def _grant_routes(grants: Grants) -> list[AnyRoute]:
+    def get(call: Call) -> object:
+        return _granted(grants.get(call.params["kind"], call.params["name"]), call.query.get("principal"))
+
+    def update(call: Call) -> object:
+        return _granted(grants.update(call.params["kind"], call.params["name"], call.json(_Changes).changes), None)
+
+    path = f"{_PREFIX}/permissions/{{kind}}/{{name}}"
+    return [Route("GET", path, get, f"{_DOC}/grants/get"), Route("PATCH", path, update, f"{_DOC}/grants/update")]
+
+
+def _granted(found: Granted, principal: str | None) -> object:
+    held = {who: names for who, names in found.privileges.items() if principal in {None, who}}
+    return {"privilege_assignments": [{"principal": who, "privileges": names} for who, names in held.items()]} if held else {}
 
 
 def _catalog_routes(service: UnityService) -> list[AnyRoute]:

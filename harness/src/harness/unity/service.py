@@ -4,11 +4,12 @@ from pathlib import Path
 
 from harness.clock import Clock
 from harness.config import Layout
-from harness.errors import ApiError
+from harness.errors import ApiError, NotEmulated
 from harness.ids import Ids
 from harness.names import FullName, check_name
 from harness.state import Store
 from harness.unity.folders import Folders, visible
+from harness.unity.grants import Grants
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
 from harness.unity.ports import CatalogCreated, TableDropped
 from harness.unity.registry import ModelRegistry
@@ -40,6 +41,7 @@ class UnityService:
         self.tables = Tables(folders=self._folders, store=store, user=user, on_table_dropped=on_table_dropped)
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
         self.registry = ModelRegistry(root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store)
+        self.grants = Grants(store=store, id_of=self._securable_id)
 
     def delete_schema(self, full_name: str, *, force: bool) -> None:
         """Remove a schema; what it holds goes with it when `force`, and otherwise keeps it."""
@@ -68,6 +70,20 @@ class UnityService:
         for schema in schemas:
             self.delete_schema(schema.full_name, force=force)
         self.namespaces.delete_catalog(found.name)
+
+    def _securable_id(self, kind: str, full_name: str) -> str:
+        match kind.lower():
+            case "catalog":
+                return self.namespaces.catalog(full_name).catalog_id
+            case "schema":
+                return self.namespaces.schema(*split_schema(full_name)).schema_id
+            case "table":
+                return self.tables.get(FullName.parse(full_name, "table")).table_id
+            case "volume":
+                return self.volumes.get(FullName.parse(full_name, "volume")).volume_id
+            case "function":  # what a registered model is to grants: docs.databricks.com/api/workspace/grants
+                return self.registry.get(full_name).registered_model_id
+        raise NotEmulated(f"grants on securables of type {kind}")
 
     def table_path(self, full_name: FullName) -> Path:
         """Return the folder of a table that need not exist yet; its schema must."""
