@@ -173,6 +173,37 @@ def test_pip_installs_for_this_task_and_restarting_forgets(
     assert tried.printed[-2:] == ["42", "False True"]
 
 
+def test_pip_leaves_alone_what_is_there(write: Write, attempt: Try, make_wheel: Callable[..., Path], layout: Layout) -> None:
+    """What the environment has already is not installed again: it would be another copy, of compiled code that cannot be loaded twice."""
+    wheel = make_wheel("probe-alone", "answer = 42")
+    (layout.files / "Workspace" / "wheels").mkdir(parents=True)
+    wheel.rename(layout.files / "Workspace" / "wheels" / wheel.name)
+    notebook = write(
+        "main",
+        "%pip install numpy pandas",
+        f"%pip install numpy /Workspace/wheels/{wheel.name}",
+        "dbutils.library.restartPython()",
+        "import numpy, probe_alone\nprint(probe_alone.answer, 'packages' in numpy.__file__.split('site-packages')[0])",
+    )
+
+    tried = attempt(notebook)
+
+    assert tried.outcome.result == "SUCCESS", tried.outcome
+    assert "Requirements already satisfied: numpy pandas" in tried.printed
+    assert tried.printed[-1] == "42 False"
+
+
+def test_pip_of_another_version_of_compiled_code_is_refused_at_the_restart(write: Write, attempt: Try) -> None:
+    """Naming it, and where to ask for it instead."""
+    notebook = write("main", "import numpy", "%pip install numpy==2.2.0", "dbutils.library.restartPython()", "print('not reached')")
+
+    tried = attempt(notebook)
+
+    assert tried.outcome.result == "FAILED"
+    assert "numpy" in tried.outcome.error
+    assert "environment_key" in tried.outcome.error
+
+
 def test_files_of_volumes_and_of_the_workspace_are_plain_files(write: Write, attempt: Try, layout: Layout) -> None:
     """For `open`, `pathlib`, `os`, `shutil`, pandas and `dbutils.fs`; the working directory is the notebook's."""
     (layout.files / "Volumes" / "main" / "ml" / "raw").mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 UV = "HARNESS_UV"
 FOLDER = "HARNESS_TASK_FOLDER"
+_FROM = re.compile(r"(?P<name>\S+?)(==\S+)? (\(from|@) (?P<url>[^)\s]+)\)?")
+_PLACES = frozenset({"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--index", "--default-index"})
 
 
 class PackageError(RuntimeError):
@@ -28,31 +31,57 @@ def install(arguments: Sequence[str]) -> None:
     if command != "install":
         raise PackageError(f"%pip {' '.join(arguments)}: only 'install' is emulated")
     folder = _folder()
-    wanted = [argument for argument in given if argument not in ("-q", "--quiet", "-U", "--upgrade")]
+    wanted = _real([argument for argument in given if argument not in ("-q", "--quiet", "-U", "--upgrade")])
     upgrade = ["--upgrade"] if {"-U", "--upgrade"} & set(given) else []
-    uv = os.environ.get(UV) or shutil.which("uv")
-    if uv is None:
-        raise PackageError("%pip: uv is not there; expected in HARNESS_UV")
-    done = subprocess.run(
-        [uv, "pip", "install", "--no-progress", "--python", sys.executable, "--target", str(folder), *upgrade, *_real(wanted)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    print(done.stderr.strip())  # noqa: T201 - what the cell shows
-    if done.returncode != 0:
-        raise PackageError(f"%pip install {' '.join(given)} failed:\n{done.stderr.strip()}")
+    lacking = _lacking(_uv("--dry-run", *upgrade, *wanted))
+    if lacking:
+        print(_uv("--no-deps", "--target", str(folder), *_options(wanted), *lacking))  # noqa: T201 - what the cell shows
+    else:
+        print(f"Requirements already satisfied: {' '.join(given)}")  # noqa: T201 - what the cell shows
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
 
 
+def _uv(*arguments: str) -> str:
+    uv = os.environ.get(UV) or shutil.which("uv")
+    if uv is None:
+        raise PackageError("%pip: uv is not there; expected in HARNESS_UV")
+    command = [uv, "pip", "install", "--no-progress", "--color", "never", "--python", sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PackageError(f"%pip install failed:\n{done.stderr.strip()}")
+    return done.stderr.strip()
+
+
+def _lacking(told: str) -> list[str]:
+    """Return, of what uv says it would do, the requirements to add: what is there already stays as it is, as with pip."""
+    added = [line.removeprefix(" + ") for line in told.splitlines() if line.startswith(" + ")]
+    return [_FROM.sub(r"\g<name> @ \g<url>", line) for line in added]
+
+
+def _options(arguments: Sequence[str]) -> list[str]:
+    """Return those arguments that say where packages come from."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    found = [[one, other] if one in _PLACES else [one] for one, other in pairs if one.partition("=")[0] in _PLACES]
+    return [argument for pair in found for argument in pair]
+
+
 def restart(shell: "Shell") -> None:
     """Begin anew: nothing is defined, and what was installed takes the place of what was imported before."""
     installed = {path.stem for path in _folder().iterdir()} if _folder().is_dir() else set()
+    stuck = sorted(name for name in installed if name in sys.modules and _is_compiled_elsewhere(name))
+    if stuck:
+        what = f"{', '.join(stuck)}: another version than the environment's, and of compiled code Python can load only one"
+        raise PackageError(f"{what}; give that version to the job's environment (environment_key), or leave it out of %pip")
     for name in [name for name in sys.modules if name.partition(".")[0] in installed]:
         del sys.modules[name]
     shell.reset()
+
+
+def _is_compiled_elsewhere(name: str) -> bool:
+    there = Path(getattr(sys.modules[name], "__file__", None) or ".")
+    return not there.is_relative_to(_folder()) and any((_folder() / name).rglob("*.so"))
 
 
 def _folder() -> Path:
