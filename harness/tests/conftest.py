@@ -21,6 +21,7 @@ def make_wheel(tmp_path: Path) -> MakeWheel:
         requires: tuple[str, ...] = (),
         points: Mapping[str, str] | None = None,
         group: str = "console_scripts",
+        python: str = "",
     ) -> Path:
         module = name.replace("-", "_")
         info = f"{module}-{version}.dist-info"
@@ -28,6 +29,7 @@ def make_wheel(tmp_path: Path) -> MakeWheel:
         folder.mkdir(exist_ok=True)
         path = folder / f"{module}-{version}-py3-none-any.whl"
         metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}", *(f"Requires-Dist: {line}" for line in requires)]
+        metadata += [f"Requires-Python: {python}"] if python else []
         files = {
             f"{module}.py": source,
             f"{info}/METADATA": "\n".join(metadata) + "\n",
