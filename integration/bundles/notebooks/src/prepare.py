@@ -52,7 +52,7 @@ spark.table(table).createOrReplaceTempView("loans_now")
 # COMMAND ----------
 
 by_branch = _sqldf.collect()
-display(_sqldf)
+_sqldf.display()
 dbutils.jobs.taskValues.set("branches", [row.branch for row in by_branch])
 dbutils.jobs.taskValues.set("late", sum(row.late for row in by_branch))
 

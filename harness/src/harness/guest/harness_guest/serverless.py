@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from dbruntime.display import display
+
 # docs.databricks.com/spark/conf: the properties that can be set on serverless compute.
 CONFS = frozenset(
     {
@@ -32,6 +34,7 @@ def limit_spark() -> None:
     from pyspark.sql.connect.session import SparkSession
     from pyspark.sql.connect.streaming.readwriter import DataStreamWriter
 
+    DataFrame.display = display  # what the platform's runtime adds to frames
     for name in _FRAME_METHODS:
         setattr(DataFrame, name, _refused("PERSIST TABLE"))
     for name in ("createGlobalTempView", "createOrReplaceGlobalTempView"):
