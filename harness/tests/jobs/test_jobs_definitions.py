@@ -156,7 +156,11 @@ def test_a_job_that_cannot_work_is_refused_when_it_is_created(
     ("more", "message"),
     [
         pytest.param({"sql_task": {"warehouse_id": "x"}}, r"tasks\[0\] \('a'\): task type 'sql_task'", id="sql"),
-        pytest.param({"for_each_task": {"inputs": "[1]", "task": {}}}, "task type 'for_each_task'", id="for each"),
+        pytest.param(
+            {"python_wheel_task": None, "for_each_task": {"inputs": "[1]", "task": {"task_key": "b", "dbt_task": {"commands": []}}}},
+            r"tasks\[0\] \('a'\).for_each_task.task \('b'\): task type 'dbt_task'",
+            id="inside a for each",
+        ),
         pytest.param(
             {"python_wheel_task": None, "run_job_task": {"job_id": 1, "jar_params": ["a"]}},
             "'run_job_task.jar_params'",

@@ -8,7 +8,7 @@ from harness.bundle.nodes import Node
 from harness.errors import NotEmulated
 
 # The harness's Jobs API runs these; keep in step with harness/jobs/settings.py.
-TASK_TYPES = ("python_wheel_task", "spark_python_task", "notebook_task", "condition_task", "run_job_task")
+TASK_TYPES = ("python_wheel_task", "spark_python_task", "notebook_task", "condition_task", "run_job_task", "for_each_task")
 _PARAMETERS = ("job_id", "job_parameters", "notebook_params", "python_params", "python_named_params")
 _COMPUTE = ("new_cluster", "existing_cluster_id", "job_cluster_key", "libraries", "compute")
 

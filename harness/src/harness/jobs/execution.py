@@ -12,12 +12,13 @@ import msgspec
 from harness.clock import Clock, millis, moment
 from harness.errors import ApiError, UserError
 from harness.ids import Ids
-from harness.jobs import conditions, graph, nested, states
+from harness.jobs import conditions, for_each, graph, nested, states
 from harness.jobs.arguments import arguments, request_for, script_arguments, widgets
 from harness.jobs.conditions import ConditionProblemError
 from harness.jobs.model import (
     ConditionTask,
     EnvironmentSpec,
+    ForEachTask,
     NotebookTask,
     PythonWheelTask,
     Result,
@@ -31,7 +32,7 @@ from harness.jobs.model import (
     Truth,
 )
 from harness.jobs.ports import DependencyFiles, NotebookProgram, Outcome, Program, ScriptProgram, TaskProcess, TaskRunner, WheelProgram
-from harness.jobs.references import Context, Finished, ReferenceProblemError
+from harness.jobs.references import Context, Finished, ReferenceProblemError, resolve
 from harness.jobs.requirements import local
 from harness.jobs.runs import Runs
 
@@ -83,6 +84,7 @@ class Execution:
         self._outcomes: dict[str, Truth] = {}  # of conditions; written before their end is told
         self._ended: SimpleQueue[tuple[str, Result]] = SimpleQueue()
         self._deadline: dt.datetime | None = None
+        self._limits: dict[str, dt.datetime | None] = {}  # until when the tasks of For each tasks may run
 
     def cancel(self) -> None:
         """End its tasks and start no more; returns at once."""
@@ -93,7 +95,7 @@ class Execution:
         if self._settings.timeout_seconds:
             self._deadline = self._clock.now() + dt.timedelta(seconds=self._settings.timeout_seconds)
         self._tell(self._change(states.RUNNING))
-        results: dict[str, Result] = {}
+        results = self._before()
         running: set[str] = set()
         while True:
             ready, skipped = self._settle(results, running)
@@ -108,6 +110,13 @@ class Execution:
             running.remove(key)
             results[key] = result
         self._finish(results)
+
+    def _before(self) -> dict[str, Result]:
+        """Return the results of the tasks that a repair leaves as they are; none in a new run."""
+        run = self._runs.get(self._run_id)
+        kept = [task for task in (run.latest(task.task_key) for task in self._tasks) if task.state.ended]
+        self._outcomes |= {task.task_key: task.outcome for task in kept if task.outcome is not None}
+        return {task.task_key: task.state.result_state for task in kept if task.state.result_state is not None}
 
     def _settle(self, results: dict[str, Result], running: set[str]) -> tuple[list[Task], dict[str, Result]]:
         if self._cancelled.is_set() or self._late():
@@ -136,21 +145,33 @@ class Execution:
     def _attempts(self, task: Task) -> None:
         """Try `task` as often as it may be; whatever happens, say how it ended."""
         result: Result = "FAILED"
-        attempt = 0
         try:
-            while True:
-                result = self._attempt(task)
-                if self._cancelled.is_set() or self._late() or not graph.should_retry(task, result, attempt):
-                    break
-                attempt += 1
-                waiting = TaskRun(self._around.ids.number(), task.task_key, State("WAITING_FOR_RETRY"), attempt_number=attempt)
-                self._runs.add_task(self._run_id, waiting)
-                self._pause(task.min_retry_interval_millis / 1000)
+            result = self._tries(task, self._runs.get(self._run_id).latest(task.task_key))
         finally:
             self._ended.put((task.task_key, result))
 
-    def _attempt(self, task: Task) -> Result:
-        attempt = self._runs.get(self._run_id).latest(task.task_key)
+    def _tries(self, task: Task, first: TaskRun) -> Result:
+        attempt, tried = first, 0
+        while True:
+            result = self._attempt(task, attempt)
+            if self._cancelled.is_set() or self._late() or not graph.should_retry(task, result, tried):
+                return result
+            tried += 1
+            attempt = self._runs.add_task(self._run_id, self._again(attempt))
+            self._pause(task.min_retry_interval_millis / 1000)
+
+    def _again(self, attempt: TaskRun) -> TaskRun:
+        return TaskRun(
+            self._around.ids.number(),
+            attempt.task_key,
+            State("WAITING_FOR_RETRY"),
+            attempt_number=attempt.attempt_number + 1,
+            iteration=attempt.iteration,
+            iteration_of=attempt.iteration_of,
+            input=attempt.input,
+        )
+
+    def _attempt(self, task: Task, attempt: TaskRun) -> Result:
         started = self._now()
         self._tell(self._change_task(attempt, state=states.PENDING, start_time=started))
         running = started
@@ -181,7 +202,7 @@ class Execution:
             return Outcome("CANCELED", "Run cancelled."), ""
         try:
             return self._do(task, attempt, on_running)
-        except (ReferenceProblemError, ConditionProblemError) as error:
+        except (ReferenceProblemError, ConditionProblemError, for_each.InputsProblemError) as error:
             return _failed(str(error)), "INVALID_RUN_CONFIGURATION"
         except ApiError as error:  # of the other job: no such job, parameters that do not fit, too deep
             return _failed(error.message), "INVALID_RUN_CONFIGURATION"
@@ -197,6 +218,31 @@ class Execution:
                 return self._compare(condition, attempt, on_running), ""
             case RunJobTask() as other:
                 return self._run_job(task, other, attempt, on_running), ""
+            case ForEachTask() as repeated:
+                return self._for_each(task, repeated, attempt, on_running), ""
+
+    def _for_each(self, task: Task, repeated: ForEachTask, attempt: TaskRun, on_running: Callable[[], None]) -> Outcome:
+        text = resolve(repeated.inputs, self._context(attempt))
+        self._change_task(attempt, resolved={"inputs": text})
+        items = for_each.inputs(text)
+        self._change_task(attempt, inputs_total=len(items))
+        seconds = self._timeout(task)
+        until = None if seconds is None else self._clock.now() + dt.timedelta(seconds=seconds)
+        self._limits[repeated.task.task_key] = until
+        on_running()
+
+        def one(number: int, item: object) -> Result:
+            if self._cancelled.is_set():
+                return "CANCELED"
+            if until is not None and self._clock.now() >= until:
+                return "TIMEDOUT"
+            text = msgspec.json.encode(item).decode()
+            begun = TaskRun(
+                self._around.ids.number(), repeated.task.task_key, states.PENDING, iteration=number, iteration_of=attempt.run_id, input=text
+            )
+            return self._tries(repeated.task, self._runs.add_task(self._run_id, begun))
+
+        return for_each.outcome(items, for_each.each(items, repeated.concurrency, one))
 
     def _compare(self, condition: ConditionTask, attempt: TaskRun, on_running: Callable[[], None]) -> Outcome:
         on_running()
@@ -247,12 +293,14 @@ class Execution:
 
     def _process(self, task: Task, program: Program, attempt: TaskRun) -> TaskProcess:
         values = self._runs.values_folder(self._run_id)
-        (values / f"{task.task_key}.json").unlink(missing_ok=True)  # Assumption: a new attempt begins without the values of the one before
+        # Assumption: the task values of an iteration are its own, and no other task's to read.
+        key = task.task_key if attempt.iteration is None else f"{task.task_key}.{attempt.iteration}"
+        (values / f"{key}.json").unlink(missing_ok=True)  # Assumption: a new attempt begins without the values of the one before
         environment = self._settings.environment(task.environment_key) if task.environment_key else NO_ENVIRONMENT
         return TaskProcess(
             run_id=self._run_id,
             task_run_id=attempt.run_id,
-            task_key=task.task_key,
+            task_key=key,
             folder=self._runs.attempt_folder(self._run_id, attempt),
             values=values,
             program=program,
@@ -290,17 +338,18 @@ class Execution:
             trigger_time=moment(run.fired.time) if run.fired.time else None,
             trigger_location=run.fired.location,
             notebook_path=self._notebook_path(attempt.task_key),
+            repair_count=len(run.repairs),
+            iteration=() if attempt.iteration is None else (msgspec.json.decode(attempt.input),),
         )
 
     def _notebook_path(self, key: str) -> str:
-        work = next(task.work for task in self._settings.tasks if task.task_key == key)
+        work = self._settings.task(key).work
         return work.notebook_path if isinstance(work, NotebookTask) else ""
 
     def _timeout(self, task: Task) -> float | None:
-        limits: list[float] = [task.timeout_seconds] if task.timeout_seconds else []
-        if self._deadline is not None:
-            limits.append(max(0.0, (self._deadline - self._clock.now()).total_seconds()))
-        return min(limits, default=None)
+        own: list[float] = [task.timeout_seconds] if task.timeout_seconds else []
+        ends = [until for until in (self._deadline, self._limits.get(task.task_key)) if until is not None]
+        return min([*own, *(max(0.0, (until - self._clock.now()).total_seconds()) for until in ends)], default=None)
 
     def _late(self) -> bool:
         return self._deadline is not None and self._clock.now() >= self._deadline
@@ -317,6 +366,8 @@ class Execution:
         return self._runs.change_task(self._run_id, attempt.run_id, **changes)
 
     def _tell(self, what: Run | TaskRun) -> None:
+        if isinstance(what, TaskRun) and what.iteration is not None:
+            return  # Assumption: people are told of the For each task, not of each iteration
         if isinstance(what, Run):
             event = RunEvent(what.run_id, what.job_id, what.state)
         else:

@@ -71,7 +71,15 @@ class RunJobTask(msgspec.Struct, frozen=True):
     notebook_params: dict[str, str] = {}
 
 
-Work = PythonWheelTask | SparkPythonTask | NotebookTask | ConditionTask | RunJobTask
+class ForEachTask(msgspec.Struct, frozen=True):
+    """Which task to run for each of the inputs, a JSON array once its references are resolved."""
+
+    inputs: str
+    task: "Task"
+    concurrency: int = 1
+
+
+Work = PythonWheelTask | SparkPythonTask | NotebookTask | ConditionTask | RunJobTask | ForEachTask
 
 
 class Dependency(msgspec.Struct, frozen=True):
@@ -90,6 +98,7 @@ class Task(msgspec.Struct, frozen=True):
     notebook_task: NotebookTask | None = None
     condition_task: ConditionTask | None = None
     run_job_task: RunJobTask | None = None
+    for_each_task: ForEachTask | None = None
     environment_key: str = ""
     depends_on: tuple[Dependency, ...] = ()
     run_if: RunIf = "ALL_SUCCESS"
@@ -107,7 +116,14 @@ class Task(msgspec.Struct, frozen=True):
     @property
     def work(self) -> Work:
         """What it does; parsing has checked that there is one."""
-        kinds = (self.python_wheel_task, self.spark_python_task, self.notebook_task, self.condition_task, self.run_job_task)
+        kinds = (
+            self.python_wheel_task,
+            self.spark_python_task,
+            self.notebook_task,
+            self.condition_task,
+            self.run_job_task,
+            self.for_each_task,
+        )
         found = next((kind for kind in kinds if kind is not None), None)
         if found is None:
             raise ValueError(f"task '{self.task_key}' has no type")
@@ -161,6 +177,11 @@ class Settings(msgspec.Struct, frozen=True):
     timeout_seconds: int = 0
     queue: Queue | None = None
 
+    def task(self, key: str) -> Task:
+        """Return the task under `key`, which may be that of a For each task."""
+        inner = (task.for_each_task.task for task in self.tasks if task.for_each_task is not None)
+        return next(task for task in (*self.tasks, *inner) if task.task_key == key)
+
     def environment(self, key: str) -> EnvironmentSpec:
         """Return the spec under `key`, which parsing has checked."""
         return next(environment.spec for environment in self.environments if environment.environment_key == key)
@@ -211,6 +232,14 @@ class TaskRun(msgspec.Struct, frozen=True):
     error_trace: str = ""
     notebook_result: str | None = None
     """What a notebook gave to `dbutils.notebook.exit`."""
+    iteration: int | None = None
+    """Which one it is, from 0, where it is an iteration of a For each task."""
+    iteration_of: int = 0
+    """The attempt of the For each task that it belongs to."""
+    input: str = ""
+    """The iteration's input, as JSON."""
+    inputs_total: int = 0
+    """How many inputs a For each task has."""
 
 
 class RunRequest(msgspec.Struct, frozen=True):
@@ -231,6 +260,16 @@ class RunRequest(msgspec.Struct, frozen=True):
     pipeline_params: dict[str, bool] | None = None
 
 
+class Repair(msgspec.Struct, frozen=True):
+    """One repair of a run: some of its tasks once more."""
+
+    repair_id: int
+    state: State
+    start_time: int
+    end_time: int
+    task_run_ids: tuple[int, ...]
+
+
 class Run(msgspec.Struct, frozen=True):
     """A run of a job, with the settings the job had when it was started."""
 
@@ -249,6 +288,11 @@ class Run(msgspec.Struct, frozen=True):
     """The attempt of a Run Job task that began it; 0 when nobody but a caller did."""
     fired: Fired = BY_CALLER
     run_type: RunType = "JOB_RUN"
+    iterations: tuple[TaskRun, ...] = ()
+    """Of For each tasks, as they began."""
+    repairs: tuple[Repair, ...] = ()
+    original: Repair | None = None
+    """How the run ended before it was repaired for the first time."""
 
     def attempts(self, task_key: str) -> tuple[TaskRun, ...]:
         """Return the attempts of a task, first to last."""

@@ -15,10 +15,10 @@ class Records:
         self._runs = runs
         self._host_url = host_url
 
-    def get_run(self, run_id: int, page_token: str = "") -> Json:
+    def get_run(self, run_id: int, page_token: str = "", *, include_history: bool = False) -> Json:
         """Return a run of a job, or one attempt of one of its tasks."""
         run, task = self._runs.find(run_id)
-        return view.run(run, self._host_url, only=task, page_token=page_token)
+        return view.run(run, self._host_url, only=task, page_token=page_token, include_history=include_history)
 
     def list_runs(self, filters: view.RunFilters) -> Json:
         """Return a page of runs, latest first."""

@@ -4,6 +4,7 @@ import msgspec
 
 from harness.http import AnyRoute, Call, Route
 from harness.jobs.model import RunRequest
+from harness.jobs.repairing import RepairRequest
 from harness.jobs.service import JobService
 from harness.jobs.settings import Json, invalid
 from harness.jobs.view import RunFilters
@@ -102,7 +103,12 @@ def _jobs(service: JobService, version: str) -> list[AnyRoute]:
 
 def _runs(service: JobService, version: str) -> list[AnyRoute]:
     def get(call: Call) -> object:
-        return service.records.get_run(_number(call, "run_id"), call.query.get("page_token", ""))
+        return service.records.get_run(
+            _number(call, "run_id"), call.query.get("page_token", ""), include_history=_flag(call, "include_history")
+        )
+
+    def repair(call: Call) -> object:
+        return {"repair_id": service.repair(call.json(RepairRequest))}
 
     def get_output(call: Call) -> object:
         return service.records.get_output(_number(call, "run_id"))
@@ -147,6 +153,7 @@ def _runs(service: JobService, version: str) -> list[AnyRoute]:
         Route("GET", f"{base}/get", get, f"{API}/getrun"),
         Route("GET", f"{base}/get-output", get_output, f"{API}/getrunoutput"),
         Route("GET", f"{base}/list", list_, f"{API}/listruns"),
+        Route("POST", f"{base}/repair", repair, f"{API}/repairrun"),
         Route("POST", f"{base}/cancel", cancel, f"{API}/cancelrun"),
         Route("POST", f"{base}/cancel-all", cancel_all, f"{API}/cancelallruns"),
         Route("POST", f"{base}/delete", delete, f"{API}/deleterun"),

@@ -30,7 +30,7 @@ class Runs:
         with self._runs.transaction():
             for task in run.tasks:
                 self._owners.put(_key(task.run_id), run.run_id)
-            return self._runs.put(_key(run.run_id), run)
+            return self._write(run)
 
     def find(self, run_id: int) -> tuple[Run, TaskRun | None]:
         """Return the run `run_id`, or the run that holds the attempt `run_id` together with that attempt; the platform's 400 else."""
@@ -41,7 +41,7 @@ class Runs:
         run = self._runs.get(_key(owner)) if owner is not None else None
         if run is None:
             raise _unknown(run_id)
-        return run, next(task for task in run.tasks if task.run_id == run_id)
+        return run, next(task for task in (*run.tasks, *run.iterations) if task.run_id == run_id)
 
     def get(self, run_id: int) -> Run:
         """Return the job run `run_id`, or raise the platform's 400."""
@@ -63,34 +63,45 @@ class Runs:
         """Apply `change` to the run as it is now, and return what it became."""
         with self._runs.transaction():
             run = self.get(run_id)
-            return run if self._frozen else self.put(change(run))
+            return run if self._frozen else self._write(change(run))
 
     def change_task(self, run_id: int, task_run_id: int, **changes: object) -> TaskRun:
         """Change one attempt and return it."""
 
-        def changed(run: Run) -> Run:
-            tasks = (msgspec.structs.replace(task, **changes) if task.run_id == task_run_id else task for task in run.tasks)
-            return msgspec.structs.replace(run, tasks=tuple(tasks))
+        def changed(tasks: tuple[TaskRun, ...]) -> tuple[TaskRun, ...]:
+            return tuple(msgspec.structs.replace(task, **changes) if task.run_id == task_run_id else task for task in tasks)
 
-        after = self.change(run_id, changed)
-        return next(task for task in after.tasks if task.run_id == task_run_id)
+        after = self.change(run_id, lambda run: msgspec.structs.replace(run, tasks=changed(run.tasks), iterations=changed(run.iterations)))
+        return next(task for task in (*after.tasks, *after.iterations) if task.run_id == task_run_id)
 
-    def add_task(self, run_id: int, task: TaskRun) -> None:
-        """Add an attempt."""
-        self.change(run_id, lambda run: msgspec.structs.replace(run, tasks=(*run.tasks, task)))
+    def add_task(self, run_id: int, task: TaskRun) -> TaskRun:
+        """Add an attempt of a task, or of an iteration, and return it."""
+
+        def longer(run: Run) -> Run:
+            if task.iteration is None:
+                return msgspec.structs.replace(run, tasks=(*run.tasks, task))
+            return msgspec.structs.replace(run, iterations=(*run.iterations, task))
+
+        with self._runs.transaction():
+            self._owners.put(_key(task.run_id), run_id)
+            self.change(run_id, longer)
+        return task
 
     def delete(self, runs: Iterable[Run]) -> None:
         """Forget `runs` and what their tasks printed."""
         for run in runs:
             with self._runs.transaction():
-                for task in run.tasks:
+                for task in (*run.tasks, *run.iterations):
                     self._owners.delete(_key(task.run_id))
                 self._runs.delete(_key(run.run_id))
             shutil.rmtree(self._folder / str(run.run_id), ignore_errors=True)
 
     def attempt_folder(self, run_id: int, task: TaskRun) -> Path:
         """Return where an attempt's output lies."""
-        return self._folder / str(run_id) / f"{task.task_key}.{task.attempt_number}"
+        folder = self._folder / str(run_id)
+        if task.iteration is None:
+            return folder / f"{task.task_key}.{task.attempt_number}"
+        return folder / str(task.iteration_of) / f"{task.task_key}.{task.iteration}.{task.attempt_number}"
 
     def values_folder(self, run_id: int) -> Path:
         """Return where the task values of a run lie, one file a task."""
@@ -100,6 +111,9 @@ class Runs:
         """Return the task values of a run by task and key."""
         files = self.values_folder(run_id).glob("*.json")
         return {file.stem: msgspec.json.decode(file.read_bytes(), type=dict[str, object]) for file in files}
+
+    def _write(self, run: Run) -> Run:
+        return self._runs.put(_key(run.run_id), run)
 
 
 def _unknown(run_id: int) -> ApiError:

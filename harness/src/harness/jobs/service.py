@@ -10,14 +10,15 @@ import msgspec
 from harness.clock import Clock, millis
 from harness.config import Layout
 from harness.ids import Ids
-from harness.jobs import states
+from harness.jobs import repairing, states
 from harness.jobs.arguments import check_request
 from harness.jobs.definitions import Definitions, decoded, encoded
 from harness.jobs.execution import Execution, RunEvent, Surroundings
-from harness.jobs.model import Job, Run, RunRequest, Settings, State
+from harness.jobs.model import Job, Run, RunRequest, Settings, State, TaskRun
 from harness.jobs.notifications import Notifications
 from harness.jobs.ports import DependencyFiles, TaskRunner
 from harness.jobs.records import Records
+from harness.jobs.repairing import RepairRequest
 from harness.jobs.runs import Runs
 from harness.jobs.settings import parse
 from harness.jobs.starting import Origin, new_run
@@ -107,6 +108,18 @@ class JobService:
             check_request(request, settings)
             run = self._record(job, settings, request, origin)
         return self._launched(run, settings)
+
+    def repair(self, request: RepairRequest) -> int:
+        """Run tasks of a run that has ended once more, in the same run, and return the repair's id."""
+        with self._tokens.transaction():
+            run = self._runs.get(request.run_id)
+            repairing.check(request, run)
+            settings = parse(decoded(run.settings))
+            check_request(RunRequest(run.job_id, job_parameters=request.job_parameters), settings)
+            run = repairing.repaired(run, settings, request, ids=self._ids, now=millis(self._clock.now()))
+            self._runs.put(run)
+        self._launched(run, settings)
+        return run.repairs[-1].repair_id
 
     def submit(self, body: Mapping[str, object], user: str) -> int:
         """Begin a run of tasks that belong to no job, and return its id; the same token gives the same run."""
@@ -224,10 +237,17 @@ class JobService:
         if run.state.ended:
             return
         now = millis(self._clock.now())
-        tasks = tuple(
-            task if task.state.ended else msgspec.structs.replace(task, state=states.INTERRUPTED, end_time=now) for task in run.tasks
+
+        def interrupted(tasks: tuple[TaskRun, ...]) -> tuple[TaskRun, ...]:
+            return tuple(
+                task if task.state.ended else msgspec.structs.replace(task, state=states.INTERRUPTED, end_time=now) for task in tasks
+            )
+
+        tasks, iterations = interrupted(run.tasks), interrupted(run.iterations)
+        self._runs.change(
+            run.run_id,
+            lambda run: msgspec.structs.replace(run, state=states.INTERRUPTED, tasks=tasks, iterations=iterations, end_time=now),
         )
-        self._runs.change(run.run_id, lambda run: msgspec.structs.replace(run, state=states.INTERRUPTED, tasks=tasks, end_time=now))
         log.warning("run %d of job %d was active when the harness ended; it is marked as failed", run.run_id, run.job_id)
 
 

@@ -8,12 +8,23 @@ import msgspec
 
 from harness.errors import ApiError
 from harness.jobs import graph, references
-from harness.jobs.model import ConditionTask, NotebookTask, Parameter, PythonWheelTask, RunJobTask, Settings, SparkPythonTask, Task
+from harness.jobs.for_each import MAX_CONCURRENCY, InputsProblemError, inputs
+from harness.jobs.model import (
+    ConditionTask,
+    ForEachTask,
+    NotebookTask,
+    Parameter,
+    PythonWheelTask,
+    RunJobTask,
+    Settings,
+    SparkPythonTask,
+    Task,
+)
 from harness.jobs.notification_model import JobAlerts
 
 Json = dict[str, object]
 WHEEL = "python_wheel_task"
-TASK_TYPES = (WHEEL, "spark_python_task", "notebook_task", "condition_task", "run_job_task")
+TASK_TYPES = (WHEEL, "spark_python_task", "notebook_task", "condition_task", "run_job_task", "for_each_task")
 MAX_TASKS = 1000  # docs.databricks.com/jobs: limits
 MAX_CONCURRENT_RUNS = 1000  # docs.databricks.com/api/workspace/jobs/create
 ENVIRONMENT_VERSIONS = ("1", "2", "3", "4", "5", "6")
@@ -102,6 +113,10 @@ def _refuse_task(task: Mapping[str, object], where: str) -> None:
     found = [name for name in TASK_TYPES if task.get(name) is not None]
     if len(found) != 1:
         raise invalid(f"{where}: {' and '.join(found) or 'no task type'}; expected exactly one of {_SUPPORTED}")
+    repeated = task.get("for_each_task")
+    inner = repeated.get("task") if isinstance(repeated, Mapping) else None
+    if isinstance(inner, Mapping):
+        _refuse_task(inner, f"{where}.for_each_task.task ('{inner.get('task_key', '?')}')")
     job_to_run = task.get("run_job_task")
     for name in job_to_run if isinstance(job_to_run, Mapping) else ():
         if name in OTHER_PARAMETERS:
@@ -115,7 +130,8 @@ def _check_job(settings: Settings) -> None:
         raise invalid(f"A job has at most {MAX_TASKS} tasks; this one has {len(settings.tasks)}")
     if not 0 <= settings.max_concurrent_runs <= MAX_CONCURRENT_RUNS:
         raise invalid(f"max_concurrent_runs must be between 0 and {MAX_CONCURRENT_RUNS}; got {settings.max_concurrent_runs}")
-    _unique("tasks", "task_key", [task.task_key for task in settings.tasks])
+    repeated = [task.for_each_task.task for task in settings.tasks if task.for_each_task is not None]
+    _unique("tasks", "task_key", [task.task_key for task in (*settings.tasks, *repeated)])
     _unique("environments", "environment_key", [environment.environment_key for environment in settings.environments])
     _check_parameters(settings.parameters)
     for index, environment in enumerate(settings.environments):
@@ -144,8 +160,25 @@ def _check_task(task: Task, settings: Settings, where: str) -> None:
         raise invalid(f"{where}: 'parameters' and 'named_parameters' exclude each other")
     if isinstance(task.work, SparkPythonTask | NotebookTask) and task.work.source == "GIT":
         raise not_emulated(f"{where}: 'source: GIT' (supported: WORKSPACE)")
+    if isinstance(task.work, ForEachTask):
+        _check_repeated(task.work, settings, f"{where}.for_each_task")
     if task.max_retries < -1 or task.min_retry_interval_millis < 0 or task.timeout_seconds < 0:
         raise invalid(f"{where}: max_retries must be -1 or more, min_retry_interval_millis and timeout_seconds 0 or more")
+
+
+def _check_repeated(repeated: ForEachTask, settings: Settings, where: str) -> None:
+    if not 1 <= repeated.concurrency <= MAX_CONCURRENCY:
+        raise invalid(f"{where}: concurrency must be between 1 and {MAX_CONCURRENCY}; got {repeated.concurrency}")
+    if isinstance(repeated.task.work, ForEachTask | ConditionTask):  # docs.databricks.com/jobs/for-each: any other type can be nested
+        raise invalid(f"{where}.task: {_kind(repeated.task)} cannot be run for each input")
+    if repeated.task.depends_on:
+        raise invalid(f"{where}.task: 'depends_on' belongs to the For each task")
+    if not references.REFERENCE.search(repeated.inputs):
+        try:
+            inputs(repeated.inputs)
+        except InputsProblemError as error:
+            raise invalid(f"{where}: {error}") from error
+    _check_task(repeated.task, settings, f"{where}.task ('{repeated.task.task_key}')")
 
 
 def _check_environment(task: Task, settings: Settings, where: str) -> None:
@@ -181,8 +214,11 @@ def _check_graph(settings: Settings) -> None:
     _check_outcomes(settings)
     parameters = [parameter.name for parameter in settings.parameters]
     for task in settings.tasks:
+        earlier = sorted(graph.reachable(task.task_key, upstream))
         try:
-            references.check(list(_texts(task)), parameters=parameters, upstream=sorted(graph.reachable(task.task_key, upstream)))
+            references.check(list(_texts(task)), parameters=parameters, upstream=earlier)
+            if task.for_each_task is not None:
+                references.check(list(_texts(task.for_each_task.task)), parameters=parameters, upstream=earlier, repeated=True)
         except references.ReferenceProblemError as error:
             raise invalid(f"Task '{task.task_key}': {error}") from error
 
@@ -203,6 +239,8 @@ def _texts(task: Task) -> Iterator[str]:
             yield from other.python_params or ()
             yield from (other.python_named_params or {}).values()
             yield from other.notebook_params.values()
+        case ForEachTask() as repeated:
+            yield repeated.inputs
 
 
 def _kind(task: Task) -> str:

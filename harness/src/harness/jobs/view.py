@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from harness.jobs import for_each, repairing
 from harness.jobs.arguments import OLDER_PARAMETERS
-from harness.jobs import for_each
 from harness.jobs.model import Job, Run, RunRequest, State, TaskRun
 from harness.jobs.settings import TASK_TYPES, WHEEL, Json, invalid
 from harness.jobs.states import status
@@ -17,7 +17,7 @@ PER_PAGE = 100  # docs.databricks.com/api/workspace/jobs/get: at most 100 elemen
 MAX_JOBS = 100  # docs.databricks.com/api/workspace/jobs/list, limit
 MAX_RUNS = 25  # docs.databricks.com/api/workspace/jobs/listruns, limit
 _SETTINGS_ARRAYS = ("tasks", "job_clusters", "parameters", "environments")
-_RUN_ARRAYS = ("tasks", "job_clusters", "job_parameters", "repair_history")
+_RUN_ARRAYS = ("tasks", "job_clusters", "job_parameters", "repair_history", "iterations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def job_page(jobs: Sequence[Job], *, limit: int, page_token: str, expand_tasks: 
     return {"jobs": listed, **tokens} if listed else {"has_more": False}
 
 
-def run(run: Run, host_url: str, *, only: TaskRun | None = None, page_token: str = "") -> Json:
-    """Return a run, or of it `only` one attempt."""
+def run(run: Run, host_url: str, *, only: TaskRun | None = None, page_token: str = "", include_history: bool = False) -> Json:
+    """Return a run, with its repairs where asked for, or of it `only` one attempt."""
     settings = _settings(run.settings)
     by_key = _sent_by_key(settings)
     listed = run.tasks if only is None else (only,)
@@ -79,6 +79,8 @@ def run(run: Run, host_url: str, *, only: TaskRun | None = None, page_token: str
         "tasks": tasks,
         "job_parameters": [{"name": name, "value": value, "default": _default(settings, name)} for name, value in run.parameters.items()],
     }
+    if include_history and run.repairs:
+        shown["repair_history"] = repairing.history(run)
     if only is not None:
         shown |= {"run_id": only.run_id, "number_in_job": only.run_id, **_progress(only), **_states(only.state)}
         iterations = [_task(one, by_key[one.task_key], run, host_url) for one in run.iterations if one.iteration_of == only.run_id]
@@ -212,13 +214,15 @@ def _states(state: State) -> Json:
 
 def _paged(shown: Json, arrays: Sequence[str], page_token: str) -> Json:
     """Return what replaces `shown`'s parts when its tasks do not fit one page."""
-    tasks = shown.get("tasks")
-    if not isinstance(tasks, list) or len(tasks) <= PER_PAGE:
+    found = ((name, items) for name in ("tasks", "iterations") if isinstance(items := shown.get(name), list) and len(items) > PER_PAGE)
+    name, items = next(found, ("", []))
+    if not items:
         return {}
     start = _offset(page_token)
     # The official client extends each array by the next page's, so each must be there.
-    parts: Json = {name: shown.get(name, []) if start == 0 else [] for name in arrays} | {"tasks": tasks[start : start + PER_PAGE]}
-    more = {"next_page_token": str(start + PER_PAGE)} if start + PER_PAGE < len(tasks) else {}
+    parts: Json = {array: shown[array] if start == 0 else [] for array in arrays if array in shown or array == "tasks"}
+    parts[name] = items[start : start + PER_PAGE]
+    more = {"next_page_token": str(start + PER_PAGE)} if start + PER_PAGE < len(items) else {}
     return {"settings": {**shown, **parts}, **more} if "environments" in arrays else {**parts, **more}
 
 
