@@ -193,15 +193,22 @@ def test_pip_leaves_alone_what_is_there(write: Write, attempt: Try, make_wheel: 
     assert tried.printed[-1] == "42 False"
 
 
-def test_pip_of_another_version_of_compiled_code_is_refused_at_the_restart(write: Write, attempt: Try) -> None:
-    """Naming it, and where to ask for it instead."""
-    notebook = write("main", "import numpy", "%pip install numpy==2.2.0", "dbutils.library.restartPython()", "print('not reached')")
+def test_a_restart_goes_on_with_the_next_cell_of_an_included_notebook(write: Write, attempt: Try) -> None:
+    """The rest of the restarting cell is not run; widgets stay; another version of compiled code is seen."""
+    write("setup", "%pip install numpy==2.2.6", "dbutils.library.restartPython()\nprint('not reached')", "print('rest of setup')")
+    notebook = write(
+        "main",
+        "import numpy\ndbutils.widgets.text('a', 'declared')\nx = 1",
+        "%run ./setup",
+        "import numpy\nprint(numpy.__version__, dbutils.widgets.get('a'), 'x' in globals())",
+        "dbutils.notebook.exit('end')",
+    )
 
     tried = attempt(notebook)
 
-    assert tried.outcome.result == "FAILED"
-    assert "numpy" in tried.outcome.error
-    assert "environment_key" in tried.outcome.error
+    assert tried.outcome.result == "SUCCESS", tried.outcome
+    assert tried.outcome.notebook_result == "end"
+    assert tried.printed[-3:] == ["rest of setup", "2.2.6 declared False", "Notebook exited: end"]
 
 
 def test_files_of_volumes_and_of_the_workspace_are_plain_files(write: Write, attempt: Try, layout: Layout) -> None:

@@ -18,6 +18,15 @@ class Widgets:
         """Take the values that whoever runs the notebook gives."""
         self._given |= values
 
+    def standing(self) -> dict[str, dict[str, str]]:
+        """Return what was given and declared, for `take_up` after a restart of Python."""
+        return {"given": self._given, "declared": self._declared}
+
+    def take_up(self, standing: Mapping[str, Mapping[str, str]]) -> None:
+        """Be what another process's widgets were."""
+        self._given |= standing.get("given", {})
+        self._declared |= standing.get("declared", {})
+
     def text(self, name: str, defaultValue: str, label: str | None = None) -> None:  # noqa: ARG002, N803 - the platform's names
         """Declare a widget of free text."""
         self._declare(name, defaultValue)

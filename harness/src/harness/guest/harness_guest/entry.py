@@ -70,7 +70,7 @@ def _run_script(spec: Spec) -> None:
 def _run_notebook(spec: Spec) -> str | None:
     from harness_guest.notebooks import run_notebook
 
-    return run_notebook(spec.program["path"], spec.program["file"], spec.program["parameters"], spec.folder)
+    return run_notebook(spec)
 
 
 _PROGRAMS: Mapping[str, Callable[[Spec], str | None]] = {

@@ -1,4 +1,4 @@
-"""`%pip` and restarting Python, inside a notebook's process."""
+"""`%pip`, inside a notebook's process."""
 
 import importlib
 import os
@@ -8,12 +8,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness_guest import workspace_paths
-
-if TYPE_CHECKING:
-    from harness_guest.notebook_shell import Shell
 
 UV = "HARNESS_UV"
 FOLDER = "HARNESS_TASK_FOLDER"
@@ -30,7 +26,7 @@ def install(arguments: Sequence[str]) -> None:
     command, *given = arguments or [""]
     if command != "install":
         raise PackageError(f"%pip {' '.join(arguments)}: only 'install' is emulated")
-    folder = _folder()
+    folder = packages()
     wanted = _real([argument for argument in given if argument not in ("-q", "--quiet", "-U", "--upgrade")])
     upgrade = ["--upgrade"] if {"-U", "--upgrade"} & set(given) else []
     lacking = _lacking(_uv("--dry-run", *upgrade, *wanted))
@@ -67,24 +63,8 @@ def _options(arguments: Sequence[str]) -> list[str]:
     return [argument for pair in found for argument in pair]
 
 
-def restart(shell: "Shell") -> None:
-    """Begin anew: nothing is defined, and what was installed takes the place of what was imported before."""
-    installed = {path.stem for path in _folder().iterdir()} if _folder().is_dir() else set()
-    stuck = sorted(name for name in installed if name in sys.modules and _is_compiled_elsewhere(name))
-    if stuck:
-        what = f"{', '.join(stuck)}: another version than the environment's, and of compiled code Python can load only one"
-        raise PackageError(f"{what}; give that version to the job's environment (environment_key), or leave it out of %pip")
-    for name in [name for name in sys.modules if name.partition(".")[0] in installed]:
-        del sys.modules[name]
-    shell.reset()
-
-
-def _is_compiled_elsewhere(name: str) -> bool:
-    there = Path(getattr(sys.modules[name], "__file__", None) or ".")
-    return not there.is_relative_to(_folder()) and any((_folder() / name).rglob("*.so"))
-
-
-def _folder() -> Path:
+def packages() -> Path:
+    """Return the folder of what this task has installed."""
     return Path(os.environ.get(FOLDER, "."), "packages")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,9 @@ FILE = "notebook.ipynb"
 class Record:
     """The cells so far. `folder` holds the `stdout` that the cells print to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cells: Sequence[dict[str, object]] = ()) -> None:
         self._folder = folder
-        self._cells: list[dict[str, object]] = []
+        self.cells = list(cells)
 
     @contextmanager
     def cell(self, cell: Cell) -> Iterator[None]:
@@ -26,7 +26,7 @@ class Record:
         kind = "markdown" if cell.kind == "md" else "code"
         source = cell.source if cell.kind in ("python", "md") else f"%{cell.kind} {cell.source}"
         kept: dict[str, object] = {"cell_type": kind, "metadata": {}, "source": source}
-        self._cells.append(kept | ({"execution_count": len(self._cells) + 1, "outputs": outputs} if kind == "code" else {}))
+        self.cells.append(kept | ({"execution_count": len(self.cells) + 1, "outputs": outputs} if kind == "code" else {}))
         try:
             yield
         except Exception as error:
@@ -39,7 +39,7 @@ class Record:
 
     def write(self) -> None:
         """Write the file."""
-        notebook = {"cells": self._cells, "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 4}
+        notebook = {"cells": self.cells, "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 4}
         (self._folder / FILE).write_text(json.dumps(notebook, indent=1))
 
     def _printed(self) -> int:

@@ -10,14 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dbruntime.namespace import UserNamespaceInitializer
 from dbruntime.notebook import NotebookExit
 from harness_guest.notebook_cells import Cell, NotNotebookError, cells
 from harness_guest.notebook_child import run_apart
-from harness_guest.notebook_packages import install, restart
+from harness_guest.notebook_packages import install
 from harness_guest.notebook_record import Record
+from harness_guest.notebook_restart import PythonRestart, begin_anew
 from harness_guest.notebook_shell import make_shell
+
+if TYPE_CHECKING:
+    from harness_guest.entry import Spec
 
 _WIDGET = re.compile(r"\$(?P<name>\w+)=(?P<value>.*)", re.DOTALL)
 
@@ -54,13 +59,23 @@ class Running:
         lines = {name: partial(act, self) for name, act in _LINES.items()}
         self._shell = make_shell(UserNamespaceInitializer.getOrCreate().get_namespace_globals(), lines)
 
-    def run(self, place: Place) -> None:
-        """Run a notebook's cells; the first that fails ends it, with its error."""
+    def run(self, place: Place, inner: Sequence[tuple[str, str, int]] = (), begin: int = 0) -> None:
+        """Run a notebook's cells from `begin` on; the first that fails ends it, with its error.
+
+        `inner` are notebooks that it was including when Python was restarted: they come to their ends first.
+        """
         before, self._place = self._place, place
+        following = begin
         try:
-            for cell in _read(place):
+            if inner:
+                path, file, inner_begin = inner[0]
+                self.run(Place(path, Path(file)), inner[1:], inner_begin)
+            for following, cell in enumerate(_read(place)[begin:], start=begin + 1):  # noqa: B007 - a restart is told it
                 with self._record.cell(cell):
                     self._run_cell(cell)
+        except PythonRestart as restart:
+            restart.stack.insert(0, (place.path, str(place.file), following))
+            raise
         finally:
             self._place = before
 
@@ -119,7 +134,7 @@ class Running:
 
     def restart(self, _: str = "") -> None:
         """`%restart_python`: what was installed is seen, what was defined is gone."""
-        restart(self._shell)
+        raise PythonRestart
 
     def nothing(self, _: str) -> None:
         """`%md`: text for readers."""
@@ -134,26 +149,32 @@ _LINES: Mapping[str, Callable[[Running, str], None]] = {
 }
 
 
-def run_notebook(path: str, file: str, parameters: Mapping[str, str], folder: str) -> str | None:
-    """Run the notebook in `file`, which stands at `path` of the workspace, and return what it exits with.
+def run_notebook(spec: "Spec") -> str | None:
+    """Run the notebook that `spec` names and return what it exits with.
 
-    Its cells with what they showed are kept in `folder` as `notebook.ipynb`, however it ends.
+    Its cells with what they showed are kept in the task's folder as `notebook.ipynb`, however it ends.
     """
-    place = Place(path if path.startswith("/") else f"/{path}", Path(file))
+    program = spec.program
+    path = program["path"]
+    place = Place(path if path.startswith("/") else f"/{path}", Path(program["file"]))
+    left: Mapping[str, Any] = program.get("left") or {"stack": [(place.path, str(place.file), 0)], "widgets": {}, "cells": ()}
     dbutils = UserNamespaceInitializer.getOrCreate().dbutils
-    dbutils.widgets.give(parameters)
+    dbutils.widgets.give(program["parameters"])
+    dbutils.widgets.take_up(left["widgets"])
     dbutils.notebook.path = place.path
     os.chdir(place.file.parent)
     sys.path.insert(0, str(place.file.parent))
-    record = Record(Path(folder))
+    record = Record(Path(spec.folder), left["cells"])
     try:
         running = Running(place, record)
         dbutils.library.on_restart = running.restart
         dbutils.notebook.start = running.start
-        running.run(place)
+        running.run(place, left["stack"][1:], left["stack"][0][2])
     except NotebookExit as leave:
         print(f"Notebook exited: {leave.value}")  # noqa: T201 - as the platform shows it
         return leave.value
+    except PythonRestart as restart:
+        begin_anew(spec, stack=restart.stack, widgets=dbutils.widgets.standing(), cells=record.cells)
     finally:
         record.write()
     return None
