@@ -186,6 +186,35 @@ def test_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        pytest.param(
+            "      schedule: {timezone_id: UTC, quartz_cron_expression: 0 8 * * *}",
+            r"databricks\.yml:7:36: resources\.jobs\.j\.schedule\.quartz_cron_expression: '0 8 . . .' is no Quartz expression \(5 fields",
+            id="unix cron",
+        ),
+        pytest.param(
+            "      schedule: {timezone_id: Mars, quartz_cron_expression: '0 0 8 * * ?'}",
+            r"databricks\.yml:7:18: resources\.jobs\.j\.schedule\.timezone_id: 'Mars' is no time zone; expected a name such as UTC",
+            id="zone",
+        ),
+        pytest.param(
+            "      schedule: {timezone_id: UTC}", r"7:\d+: resources\.jobs\.j\.schedule: 'quartz_cron_expression' is missing", id="no cron"
+        ),
+        pytest.param(
+            "      continuous: {}\n      trigger: {periodic: {interval: 1, unit: DAYS}}",
+            r"resources\.jobs\.j: trigger and continuous; a job has one of schedule, trigger and continuous",
+            id="two ways to start",
+        ),
+    ],
+)
+def test_a_job_that_could_not_start_by_itself_is_told_with_its_place(resolved: Resolve, settings: str, message: str) -> None:
+    """Before anything is built."""
+    with pytest.raises(UserError, match=message):
+        resolved(job(TASK, f"{settings}\n"))
+
+
+@pytest.mark.parametrize(
     ("text", "what"),
     [
         pytest.param(
@@ -198,6 +227,12 @@ def test_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
             id="parameters for SQL",
         ),
         pytest.param(NAMED + "workspace: {file_path: /Volumes/c/s/v}\n", "/Volumes/c/s/v", id="files in a volume"),
+        pytest.param(job(TASK, "      trigger: {model: {condition: MODEL_CREATED}}\n"), r"jobs\.j\.trigger\.model", id="model trigger"),
+        pytest.param(
+            job(TASK, "      trigger: {file_arrival: {url: s3://b/x}}\n"),
+            r"7:32: resources\.jobs\.j\.trigger\.file_arrival\.url 's3://b/x' \(supported: a folder below /Volumes\)",
+            id="files elsewhere",
+        ),
     ],
 )
 def test_what_the_harness_does_not_do_is_refused_before_a_deployment(resolved: Resolve, text: str, what: str) -> None:

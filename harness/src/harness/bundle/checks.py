@@ -8,6 +8,7 @@ from databricks.sdk.service.jobs import Task
 from harness.bundle.conform import UnknownKey, accepted
 from harness.bundle.nodes import Node
 from harness.bundle.references import references
+from harness.bundle.starts import check_starts
 from harness.errors import UserError
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
@@ -55,6 +56,7 @@ def check_job(job: Node, path: str) -> None:
             message = f"'{environment.string()}' is not in 'environments:'; expected one of {known}"
             raise UserError(f"{environment.at}: {inner}.environment_key: {message}")
     _check_order(items, path)
+    check_starts(job, path)
 
 
 def check_circles(resources: Node) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from harness.bundle.checks import task_types
 from harness.bundle.model import Bundle
 from harness.bundle.nodes import Node
+from harness.bundle.starts import refused_starts
 from harness.errors import NotEmulated
 
 # The harness's Jobs API runs these; keep in step with harness/jobs/settings.py.
@@ -33,6 +34,7 @@ def _refused_in_job(job: Node, path: str) -> Iterator[tuple[Node, str]]:
     source = job.child("git_source")
     if source is not None:
         yield source, f"{path}.git_source"
+    yield from refused_starts(job, path)
     tasks = job.child("tasks")
     for number, task in enumerate(tasks.items() if tasks is not None else ()):
         for name, value in task.entries().items():

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from harness import quartz
 from harness.clock import millis
-from harness.jobs import quartz
 from harness.jobs.model import Run
 from harness.jobs.trigger_model import FileArrival, Fired, Periodic, Schedule, TableUpdate
 

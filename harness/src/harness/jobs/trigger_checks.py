@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from harness.jobs import quartz
+from harness import quartz
 from harness.jobs.model import Settings
 from harness.jobs.occasions import by_schedule
 from harness.jobs.settings import invalid, not_emulated
