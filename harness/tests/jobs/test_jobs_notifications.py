@@ -115,6 +115,16 @@ def test_a_run_that_takes_long_is_told_of_while_it_runs(workspace: Any, scripts:
     assert told(workspace) == warned
 
 
+def test_a_for_each_task_is_told_of_once_however_many_iterations_fail(workspace: Any, scripts: Any) -> None:
+    """Not of each iteration."""
+    only = {"on_failure": ["bad@x.y"]}
+    repeated = {"inputs": "[1, 2]", "task": scripts.task("one", email_notifications=only)}
+    workspace.runner.acts["one"] = [scripts.fails, scripts.fails]
+    run = workspace.run(workspace.create({"task_key": "all", "for_each_task": repeated, "email_notifications": only}))
+
+    assert told(workspace, run_id=run.run_id) == [("all", "on_failure", "email", ["bad@x.y"])]
+
+
 RESULTS = ["SUCCESS", "FAILED", "TIMEDOUT", "CANCELED", "EXCLUDED", "DISABLED", "MAXIMUM_CONCURRENT_RUNS_REACHED", "SUCCESS_WITH_FAILURES"]
 
 
