@@ -119,7 +119,7 @@ def test_a_for_each_task_is_told_of_once_however_many_iterations_fail(workspace:
     """Not of each iteration."""
     only = {"on_failure": ["bad@x.y"]}
     repeated = {"inputs": "[1, 2]", "task": scripts.task("one", email_notifications=only)}
-    workspace.runner.acts["one"] = [scripts.fails, scripts.fails]
+    workspace.runner.acts |= {"one.0": [scripts.fails], "one.1": [scripts.fails]}
     run = workspace.run(workspace.create({"task_key": "all", "for_each_task": repeated, "email_notifications": only}))
 
     assert told(workspace, run_id=run.run_id) == [("all", "on_failure", "email", ["bad@x.y"])]
