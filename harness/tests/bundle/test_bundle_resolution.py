@@ -94,7 +94,7 @@ class TestVariables:
 def test_platform_s_own_references_are_left_alone(resolved: Resolve) -> None:
     """`{{…}}` is for the run, not for the bundle."""
     text = NAMED + JOB.replace(
-        "entry_point: main}", "entry_point: main, parameters: ['{{job.parameters.x}}', '{{job.id}}-${bundle.name}']}"
+        "entry_point: main}", "entry_point: main, parameters: ['{{job.run_id}}', '{{job.id}}-${bundle.name}']}"
     )
 
     tasks = body(resolved(text), "resources.jobs.nightly")["tasks"]
@@ -102,7 +102,7 @@ def test_platform_s_own_references_are_left_alone(resolved: Resolve) -> None:
     assert isinstance(tasks[0], dict)
     wheel = tasks[0]["python_wheel_task"]
     assert isinstance(wheel, dict)
-    assert wheel["parameters"] == ["{{job.parameters.x}}", "{{job.id}}-demo"]
+    assert wheel["parameters"] == ["{{job.run_id}}", "{{job.id}}-demo"]
 
 
 def test_target_s_task_is_merged_into_the_bundle_s_by_its_key(resolved: Resolve) -> None:

@@ -9,7 +9,8 @@ from harness.bundle.conform import UnknownKey, accepted
 from harness.bundle.nodes import Node
 from harness.bundle.references import references
 from harness.bundle.starts import check_starts
-from harness.errors import UserError
+from harness.bundle.task_references import check_references
+from harness.errors import NotEmulated, UserError
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "schemas": ("name", "catalog_name"),
@@ -18,7 +19,22 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "experiments": ("name",),
     "jobs": (),
 }
-_REQUIRED_IN_TASK: Mapping[str, tuple[str, ...]] = {"condition_task": ("op", "left", "right"), "run_job_task": ("job_id",)}
+_REQUIRED_IN_TASK: Mapping[str, tuple[str, ...]] = {
+    "python_wheel_task": ("package_name", "entry_point"),
+    "spark_python_task": ("python_file",),
+    "notebook_task": ("notebook_path",),
+    "condition_task": ("op", "left", "right"),
+    "run_job_task": ("job_id",),
+    "for_each_task": ("inputs", "task"),
+}
+
+
+def check_sections(tree: Node) -> None:
+    """Raise for resources that the files do not say: those that Python code of the bundle would make."""
+    for path in (("python",), ("experimental", "python"), ("experimental", "pydabs")):
+        found = tree.find(*path)
+        if found is not None and found.entries():
+            raise NotEmulated(f"{found.at}: {'.'.join(path)}: resources made by Python code (write them as YAML)")
 
 
 def check_required(resources: Node) -> None:
@@ -50,13 +66,31 @@ def check_job(job: Node, path: str) -> None:
         _check_type(task, inner)
         _check_depends(task, inner, [str(key) for key in keys])
         _check_outcomes(task, inner, conditions)
-        environment = task.child("environment_key")
-        if environment is not None and environment.string() not in environments:
-            known = ", ".join(environments) or "none"
-            message = f"'{environment.string()}' is not in 'environments:'; expected one of {known}"
-            raise UserError(f"{environment.at}: {inner}.environment_key: {message}")
+        _check_environment(task, inner, environments)
+        repeated = task.find("for_each_task", "task")
+        if repeated is not None:
+            _check_repeated(repeated, f"{inner}.for_each_task.task", keys, environments)
     _check_order(items, path)
+    check_references(job, path)
     check_starts(job, path)
+
+
+def _check_environment(task: Node, path: str, environments: list[str]) -> None:
+    environment = task.child("environment_key")
+    if environment is not None and environment.string() not in environments:
+        known = ", ".join(environments) or "none"
+        message = f"'{environment.string()}' is not in 'environments:'; expected one of {known}"
+        raise UserError(f"{environment.at}: {path}.environment_key: {message}")
+
+
+def _check_repeated(task: Node, path: str, keys: Mapping[str | None, Node], environments: list[str]) -> None:
+    key = task.child("task_key")
+    if key is None:
+        raise UserError(f"{task.at}: {path}: 'task_key' is missing; give the task a name")
+    if key.string() in keys:
+        raise UserError(f"{key.at}: {path}: task_key '{key.string()}' is another task's; give it a name of its own")
+    _check_type(task, path)
+    _check_environment(task, path, environments)
 
 
 def check_circles(resources: Node) -> None:
@@ -111,6 +145,8 @@ def _check_type(task: Node, path: str) -> None:
         what = f"has {' and '.join(found)}" if found else "has no type"
         raise UserError(f"{task.at}: {path}: the task {what}; expected exactly one of {', '.join(task_types())}")
     work = task.entries()[found[0]]
+    if work.child("parameters") is not None and work.child("named_parameters") is not None:
+        raise UserError(f"{work.at}: {path}.{found[0]}: 'parameters' and 'named_parameters' exclude each other; keep one")
     for key in _REQUIRED_IN_TASK.get(found[0], ()):
         if work.child(key) is None:
             raise UserError(f"{work.at}: {path}.{found[0]}: '{key}' is missing; add it")

@@ -35,6 +35,12 @@ def read_sources(folder: Path) -> list[Source]:
     return [Source(main, text), *(Source(name, _read(folder / name)) for name in names)]
 
 
+def read_overrides(folder: Path) -> dict[str, str]:
+    """Return the texts of `.databricks/bundle/<target>/variable-overrides.json`, by target."""
+    found = (folder / ".databricks" / "bundle").glob("*/variable-overrides.json")
+    return {path.parent.name: _read(path) for path in found}
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")

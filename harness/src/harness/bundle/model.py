@@ -40,6 +40,7 @@ class Identity:
 class Choice:
     """What the command line and the environment say: target (None: the default one), variables from each.
 
+    `overrides` are the texts of `variable-overrides.json` by target.
     `ignore_host` is that the bundle is for this workspace, whatever host it pins.
     """
 
@@ -47,6 +48,7 @@ class Choice:
     variables: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     ignore_host: bool = False
+    overrides: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

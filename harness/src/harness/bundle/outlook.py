@@ -14,6 +14,7 @@ from harness.bundle.changes import look
 from harness.bundle.deployed import Deployed, Entry
 from harness.bundle.emulated import check_emulated
 from harness.bundle.kinds import KINDS
+from harness.bundle.local_paths import check_local_files
 from harness.bundle.model import Bundle, Resource
 from harness.bundle.nodes import Json
 from harness.bundle.placing import Placing
@@ -55,6 +56,7 @@ class Outlook:
 def prepare(bundle: Bundle, folder: Path, progress: Progress) -> Prepared:
     """Check and build `bundle`, or raise what is wrong with it; the workspace is not asked."""
     check_emulated(bundle)
+    check_local_files(bundle.tree, folder)
     replaced = build_artifacts(bundle.artifacts, folder, progress)
     wheels = find_wheels(bundle, folder, replaced)
     warnings = check_programs(bundle, wheels)

@@ -12,6 +12,8 @@ from harness.errors import UserError
 
 _MODES = ("development", "production")
 _DEVELOPMENT_RUNS = 4
+# docs.databricks.com/dev-tools/bundles/run-as: resources that support no other identity than the owner's
+_OWNERS_ONLY = ("model_serving_endpoints", "quality_monitors")
 _TRIGGERS = ("schedule", "continuous", "trigger")
 
 
@@ -24,13 +26,34 @@ def with_presets(tree: Node, mode: str | None, identity: Identity) -> Node:
         "experiments": lambda each: _renamed(each, lambda name: _in_folder(name, prefix)),
         "schemas": lambda each: _renamed(each, lambda name: _plain_prefix(prefix) + name),
         "registered_models": lambda each: _renamed(each, lambda name: _plain_prefix(prefix) + name),
+        "models": lambda each: _renamed(each, lambda name: prefix + name),
+        "model_serving_endpoints": lambda each: _renamed(each, lambda name: _plain_prefix(prefix) + name),
+        "quality_monitors": lambda each: _without_schedule(each, presets),
     }
     for kind, change in changes.items():
         found = tree.find("resources", kind)
         if found is not None:
             changed = {key: change(value) for key, value in found.entries().items()}
             tree = tree.with_path(("resources", kind), replace(found, value=changed))
+    tree = _dynamic(tree, presets)
     return Node({key: value for key, value in tree.entries().items() if key not in {"presets", "run_as"}}, tree.at)
+
+
+def check_run_as(tree: Node, identity: Identity) -> None:
+    """Raise when jobs are to run as somebody else, and the bundle holds what cannot."""
+    run_as = tree.child("run_as")
+    if run_as is None:
+        return
+    named = {key: value.string() or "" for key, value in run_as.entries().items()}
+    if len(named) != 1:
+        raise UserError(
+            f"{run_as.at}: run_as: expected exactly one of user_name, service_principal_name; found {', '.join(named) or 'none'}"
+        )
+    for kind in _OWNERS_ONLY:
+        found = tree.find("resources", kind)
+        if found is not None and found.entries() and identity.user_name not in named.values():
+            message = f"resources.{kind} run as whoever deploys ({identity.user_name}), not as {next(iter(named.values()))}"
+            raise UserError(f"{run_as.at}: run_as: {message}; deploy as that one, or give jobs a 'run_as' of their own")
 
 
 def check_mode(tree: Node, mode: str | None, target: str) -> None:
@@ -81,6 +104,22 @@ def _paused(job: Node, presets: Node) -> Node:
         if status is not None and trigger is not None and trigger.child("pause_status") is None:
             job = job.with_child(name, trigger.with_child("pause_status", status))
     return job
+
+
+def _without_schedule(monitor: Node, presets: Node) -> Node:
+    """Return the monitor without its schedule where triggers are paused: it would run by itself all the same."""
+    if _text(presets, "trigger_pause_status") != "PAUSED":
+        return monitor
+    return replace(monitor, value={key: value for key, value in monitor.entries().items() if key != "schedule"})
+
+
+def _dynamic(tree: Node, presets: Node) -> Node:
+    wanted = presets.child("artifacts_dynamic_version")
+    artifacts = tree.child("artifacts")
+    for key, artifact in artifacts.entries().items() if artifacts is not None and wanted is not None else ():
+        if wanted is not None and artifact.child("dynamic_version") is None:
+            tree = tree.with_path(("artifacts", key, "dynamic_version"), wanted)
+    return tree
 
 
 def _renamed(resource: Node, rename: Callable[[str], str]) -> Node:

@@ -4,16 +4,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.bundle.checks import check_circles, check_job, check_required, unknown_task_types
+from harness.bundle.checks import check_circles, check_job, check_required, check_sections, unknown_task_types
 from harness.bundle.conform import UnknownKey, conform
+from harness.bundle.local_paths import with_local_paths
 from harness.bundle.merge import merge
 from harness.bundle.model import Bundle, Choice, Identity, Source
 from harness.bundle.nodes import Node, node
-from harness.bundle.paths import from_root, local_wheel, workspace_path
-from harness.bundle.presets import check_mode, with_presets
+from harness.bundle.paths import from_root, workspace_path
+from harness.bundle.presets import check_mode, check_run_as, with_presets
 from harness.bundle.references import Path, Resolution, is_reference
 from harness.bundle.shapes import Root
-from harness.bundle.targets import with_target
+from harness.bundle.targets import Find, nothing_there, with_target
 from harness.bundle.typed import typed
 from harness.bundle.yaml_text import parse
 from harness.errors import UserError
@@ -33,18 +34,23 @@ _COMPUTED: Mapping[tuple[str, str], str] = {
 _KNOWN_AFTER_DEPLOY = {("jobs", "id"), ("experiments", "id"), ("experiments", "experiment_id")}
 
 
-def resolve(sources: Sequence[Source], *, choice: Choice, identity: Identity) -> Bundle:
-    """Return the bundle for one target, or raise a `UserError` that says where the files are wrong, and what to do."""
+def resolve(sources: Sequence[Source], *, choice: Choice, identity: Identity, find: Find = nothing_there) -> Bundle:
+    """Return the bundle for one target, or raise a `UserError` that says where the files are wrong, and what to do.
+
+    `find` gives the id of what a `lookup` variable names.
+    """
     warnings: list[UnknownKey] = []
     root = conform(_joined(sources), Root, "", warnings.append)
     unknown_task_types(warnings)
-    tree, target, mode = with_target(root, choice)
+    tree, target, mode = with_target(root, choice, find)
     if choice.ignore_host:
         tree = _without_host(tree)
     check_mode(tree, mode, target)
+    check_sections(tree)
     tree = _with_paths(_with_bundle(tree, target, mode), identity)
     tree = Resolution(_Settings(tree, identity).find, lambda path: path[0] == "resources").tree(tree)
     _check_host(tree, identity)
+    check_run_as(tree, identity)
     tree = _full_paths(with_presets(tree, mode, identity), identity)
     found = _Resources(tree)
     tree = Resolution(found.find, found.later).tree(tree)
@@ -188,29 +194,7 @@ def _from_root(tree: Node) -> Node:
     for key, artifact in artifacts.entries().items() if artifacts is not None else ():
         path = artifact.child("path") or Node(".", artifact.at)
         tree = tree.with_path(("artifacts", key, "path"), from_root(path))
-    jobs = tree.find("resources", "jobs")
-    for key, job in jobs.entries().items() if jobs is not None else ():
-        environments = job.child("environments")
-        if environments is not None:
-            changed = replace(environments, value=tuple(_environment(each) for each in environments.items()))
-            tree = tree.with_path(("resources", "jobs", key, "environments"), changed)
-    return tree
-
-
-def _environment(environment: Node) -> Node:
-    found = environment.find("spec", "dependencies")
-    if found is None:
-        return environment
-    changed = tuple(_dependency(each) for each in found.items())
-    return environment.with_path(("spec", "dependencies"), replace(found, value=changed))
-
-
-def _dependency(dependency: Node) -> Node:
-    local = local_wheel(dependency.string() or "")
-    if local is None:
-        return dependency
-    path, extras = local
-    return replace(dependency, value=f"{from_root(replace(dependency, value=path)).string()}{extras}", text=None)
+    return with_local_paths(tree)
 
 
 def _check(tree: Node) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from harness.cli.connection import DEFAULT_STATE, find
-from harness.config import Layout
+from harness.config import USER_NAME, Layout
 from harness.errors import UserError
 
 State = Annotated[Path, typer.Option(help="Folder that holds everything the harness knows; it survives a restart.")]
@@ -29,6 +29,9 @@ def up(
     state: State = DEFAULT_STATE,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     data: Annotated[Path | None, typer.Option(help="Parquet file for samples.nyctaxi.trips; without it, a synthetic table.")] = None,
+    user: Annotated[
+        str, typer.Option(help="Whose workspace it is: an email address, or a service principal's application id (a UUID).")
+    ] = USER_NAME,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when everything answers.")] = False,
 ) -> None:
@@ -43,7 +46,7 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     trips = sample_data.load_parquet(data) if data is not None else sample_data.generate()  # bad ones are told before anything starts
-    with Harness(layout, lambda line: console.print(f"[dim]{line}[/]"), port=port) as harness:
+    with Harness(layout, lambda line: console.print(f"[dim]{line}[/]"), port=port, user=user) as harness:
         sample_data.write_table(trips, layout.warehouse)
         if json:
             print(harness.connection.line(), flush=True)  # noqa: T201 - the command's answer

@@ -1,7 +1,7 @@
 """What the commands for bundles have in common: which bundle, which workspace, and what options say."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,15 +51,16 @@ def open_bundle(target: str | None, var: Sequence[str] | None, folder: Path | No
 
     found = find_bundle(Path.cwd()) if folder is None else folder
     workspace, logs = connect(state)
-    bundle = read_bundle(found, workspace, _choice(target, var, ignore_host=ignore_host))
+    bundle = read_bundle(found, workspace, choice(target, var, ignore_host=ignore_host))
     return Opened(bundle, found, workspace, logs)
 
 
-def _choice(target: str | None, var: Sequence[str] | None, *, ignore_host: bool) -> "Choice":
+def choice(target: str | None, var: Sequence[str] | None, *, ignore_host: bool, overrides: Mapping[str, str] | None = None) -> "Choice":
+    """Return what the options and the environment say of a bundle; `overrides` as in `Choice`."""
     from harness.bundle import Choice
 
     named = target or os.environ.get("DATABRICKS_BUNDLE_TARGET") or None
-    return Choice(named, pairs(var, "--var"), dict(os.environ), ignore_host=ignore_host)
+    return Choice(named, pairs(var, "--var"), dict(os.environ), ignore_host=ignore_host, overrides=overrides or {})
 
 
 def connect(state: Path | None) -> "tuple[WorkspaceClient, Path | None]":
