@@ -1,6 +1,5 @@
 """Jobs 2.2: definitions, runs of their task graphs, and what tasks tell each other."""
 
-from harness.jobs.execution import RunEvent
 from harness.jobs.model import EnvironmentSpec
 from harness.jobs.ports import (
     DependencyFiles,
@@ -13,6 +12,7 @@ from harness.jobs.ports import (
 )
 from harness.jobs.routes import routes
 from harness.jobs.service import JobService
+from harness.jobs.surroundings import RunEvent
 from harness.jobs.triggers import WatchedData
 
 __all__ = [

@@ -8,10 +8,10 @@ import msgspec
 
 from harness.clock import Clock, millis
 from harness.jobs import graph
-from harness.jobs.execution import RunEvent
 from harness.jobs.model import Run, Settings, State
 from harness.jobs.notification_model import Alerts, Event, JobAlerts, NotificationSettings
 from harness.jobs.runs import Runs
+from harness.jobs.surroundings import RunEvent
 from harness.state import Documents, Store
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from harness.ids import Ids
 from harness.jobs import repairing, states
 from harness.jobs.arguments import check_request
 from harness.jobs.definitions import Definitions, decoded, encoded
-from harness.jobs.execution import Execution, RunEvent, Surroundings
+from harness.jobs.execution import Execution
 from harness.jobs.model import Job, Run, RunRequest, Settings, State, TaskRun
 from harness.jobs.notifications import Notifications
 from harness.jobs.ports import DependencyFiles, TaskRunner
@@ -23,6 +23,7 @@ from harness.jobs.runs import Runs
 from harness.jobs.settings import parse
 from harness.jobs.starting import Origin, new_run
 from harness.jobs.submitting import one_time
+from harness.jobs.surroundings import RunEvent, Surroundings
 from harness.jobs.trigger_model import BY_CALLER, Fired
 from harness.jobs.triggers import Triggers, WatchedData
 from harness.state import Documents, Store
