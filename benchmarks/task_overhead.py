@@ -170,7 +170,8 @@ def overlay(at: Started, number: int) -> tuple[float, float]:
 def plain_python(at: Started) -> float:
     """Return the seconds from starting a Python on the same interpreter that imports what a warm parent has, to its first line."""
     environments = Environments(layout=Layout(at.folder / "state"))
-    read = "import sys; sys.path.insert(0, sys.argv[1]); from harness_guest.warm import PRELOADED; print(*PRELOADED)"
+    read = "import sys; sys.path.insert(0, sys.argv[1]); from harness_guest.warm import PRELOADED; "
+    read += "print(*(name for name in PRELOADED if not name.startswith('harness')))"
     python = str(environments.base().python)
     names = subprocess.run([python, "-c", read, str(GUEST)], capture_output=True, text=True, check=True).stdout.split()
     script = at.folder / "plain.py"  # not `python -c`: there the Connect client believes that doctests are run

@@ -17,11 +17,12 @@ import msgspec
 import uvicorn
 
 from harness.cli.connection import Connection, find
-from harness.config import SERVICE_PRINCIPAL_ID, Layout
+from harness.config import SERVICE_PRINCIPAL_ID, USER_NAME, Layout
 from harness.engines.processes import Lifeline, end
 from harness.engines.spark_aot import is_trained, start_training_of
 from harness.errors import UserError
 from harness.parts import Parts, build
+from harness.people import checked_user
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
@@ -36,12 +37,16 @@ class Harness:
     Entering returns when everything answers; leaving ends every process it started, in reverse order.
     """
 
-    def __init__(self, layout: Layout, progress: Progress, *, port: int = 0, token: str | None = None) -> None:
-        """`port` 0 takes a free one; `token` None draws one, the same again in the same state folder."""
+    def __init__(self, layout: Layout, progress: Progress, *, port: int = 0, token: str | None = None, user: str = USER_NAME) -> None:
+        """`port` 0 takes a free one; `token` None draws one, the same again in the same state folder.
+
+        `user`: whose the token is, an email address or the application id of a service principal.
+        """
         self._layout = Layout(layout.state.absolute())  # its processes need not share our working folder
         self._progress = progress
         self._port = port
         self._token = token
+        self._user = checked_user(user)
         self._closing = ExitStack()
         self._connection: Connection | None = None
         self._lifeline = Lifeline()
@@ -94,7 +99,7 @@ class Harness:
         host = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
         token = self._token or _token(layout)
         self._closing.callback(self._lifeline.close)
-        parts = build(layout, self._lifeline, host=host, token=token)
+        parts = build(layout, self._lifeline, host=host, token=token, user=self._user)
         self._last_call = parts.last_call
         self._closing.callback(parts.close)
         self._serve(parts, listening)

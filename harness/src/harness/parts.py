@@ -24,9 +24,11 @@ from harness.errors import ApiError
 from harness.http import AnyRoute, application
 from harness.http.direct import DirectProtocol, protocol
 from harness.identity import Credentials, IdentityService, signing_key
+from harness.identity.people_routes import people_routes
 from harness.ids import RandomIds
 from harness.inference_tables import InferenceTables
 from harness.jobs import JobService
+from harness.lookups.routes import routes as lookups_routes
 from harness.monitoring.routes import routes as monitoring_routes
 from harness.monitoring.service import MonitoringService
 from harness.names import FullName
@@ -101,16 +103,16 @@ class MonitoredTables:
         return self.unity.schema_by_id(schema_id)
 
 
-def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts:
-    """Return the parts of a harness that answers at `host`; nothing is started."""
+def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: str = USER_NAME) -> Parts:
+    """Return the parts of a harness that answers `user` at `host`; nothing is started."""
     clock, ids, store = SystemClock(), RandomIds(), Store(layout.database)
     key = signing_key(layout.signing_key)
-    credentials = Credentials(clock=clock, ids=ids, key=key, host=host, personal_token=token, user=USER_NAME)
+    credentials = Credentials(clock=clock, ids=ids, key=key, host=host, personal_token=token, user=user)
     ai_query_token = credentials.ai_query_token()  # the engine calls for nothing else
     spark = SparkEngine(layout=layout, lifeline=lifeline, harness_url=host, token=ai_query_token, catalogs=CATALOGS)
     mlflow = MlflowServer(layout=layout, lifeline=lifeline)
     environments = Environments(layout=layout)
-    unity_service = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME, on_catalog_created=_tell(spark))
+    unity_service = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=user, on_catalog_created=_tell(spark))
     payloads = InferenceTables(
         clock=clock,
         ids=ids,
@@ -143,7 +145,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service), expressions=SparkRows(lambda: spark.remote)
     )
     files = FilesService(layout=layout, clock=clock, volumes=unity_service, secret=ids.hex32().encode())
-    objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
+    objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=user)
     job_service = JobService(
         clock=clock,
         ids=ids,
@@ -154,10 +156,13 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str) -> Parts
         data=WatchedData(unity_service, files),
         host_url=host,
     )
+    owners = {"serving-endpoints": serving_service.owner, "jobs": _owner_of_job(job_service)}
     proxy = MlflowProxy(url=lambda: mlflow.url)
     answered: list[AnyRoute] = [
         *control_routes(lambda: {"spark": spark.alive(), "mlflow": mlflow.alive(), "tasks": tasks.alive()}),
-        *workspace_routes(objects, PermissionsService(store=store, user=USER_NAME, owners={"serving-endpoints": serving_service.owner})),
+        *workspace_routes(objects, PermissionsService(store=store, user=user, owners=owners, tree=objects)),
+        *people_routes(user),
+        *lookups_routes(),
         *secrets_routes(secrets),
         *identity.routes(IdentityService(credentials=credentials, endpoints=serving_service), host),
         *files_routes(files),
@@ -204,6 +209,16 @@ class _LastCall:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.last = time.monotonic()
         await self.application(scope, receive, send)
+
+
+def _owner_of_job(service: JobService) -> Callable[[str], str | None]:
+    def owner(job_id: str) -> str | None:
+        try:
+            return service.definitions.job(int(job_id)).creator
+        except (ApiError, ValueError):
+            return None
+
+    return owner
 
 
 def _tell(spark: SparkEngine) -> Callable[[str], None]:

@@ -5,6 +5,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,9 @@ class FakeJobs:
 
     def _delete(self, call: Call) -> object:
         self.writes.append("delete")
-        del self.jobs[int(str(call.json(dict[str, object])["job_id"]))]
+        job_id = int(str(call.json(dict[str, object])["job_id"]))
+        if self.jobs.pop(job_id, None) is None:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Job {job_id} does not exist.")
         return {}
 
     def _get(self, call: Call) -> object:
@@ -249,6 +252,13 @@ def served(tmp_path: Path) -> Iterator[Served]:
 def served_without_permissions(tmp_path: Path) -> Iterator[Served]:
     """Serve an empty workspace that knows no permissions."""
     yield from _serve(tmp_path / "state", without=("/api/2.0/permissions",))
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Callable[[], AbstractContextManager[Served]]:
+    """Return how one more empty workspace is served."""
+    numbers = itertools.count()
+    return lambda: contextmanager(_serve)(tmp_path / f"state{next(numbers)}", without=())
 
 
 def _serve(state: Path, *, without: tuple[str, ...]) -> Iterator[Served]:

@@ -93,9 +93,7 @@ class TestVariables:
 
 def test_platform_s_own_references_are_left_alone(resolved: Resolve) -> None:
     """`{{…}}` is for the run, not for the bundle."""
-    text = NAMED + JOB.replace(
-        "entry_point: main}", "entry_point: main, parameters: ['{{job.run_id}}', '{{job.id}}-${bundle.name}']}"
-    )
+    text = NAMED + JOB.replace("entry_point: main}", "entry_point: main, parameters: ['{{job.run_id}}', '{{job.id}}-${bundle.name}']}")
 
     tasks = body(resolved(text), "resources.jobs.nightly")["tasks"]
     assert isinstance(tasks, list)

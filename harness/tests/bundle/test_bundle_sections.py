@@ -117,7 +117,7 @@ def test_paths_start_at_the_file_they_are_written_in(tmp_path: Path) -> None:
         check_local_files(found.tree, tmp_path)
     (tmp_path / "src").mkdir()
     for name in ("src/a.py", "src/b.py", "src/d.ipynb", "requirements.txt"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("# Databricks notebook source\n")
     check_local_files(found.tree, tmp_path)
 
 

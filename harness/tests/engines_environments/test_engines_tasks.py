@@ -224,7 +224,16 @@ def test_an_overlay_that_replaces_a_package_runs_fresh(
         "import orjson, sys\ndef main(): print(orjson.version, 'sklearn' in sys.modules)",
         points={"main": "asks_version:main"},
     )
-    task = TaskProcess(1, 2, "v", make_task("x").folder, make_task("x").values, WheelProgram("asks-version", "main"), EnvironmentSpec("4"), (str(main), str(other)))
+    task = TaskProcess(
+        1,
+        2,
+        "v",
+        make_task("x").folder,
+        make_task("x").values,
+        WheelProgram("asks-version", "main"),
+        EnvironmentSpec("4"),
+        (str(main), str(other)),
+    )
 
     assert run(runner, task) == Outcome("SUCCESS")
     assert printed(task) == ["mine False"]

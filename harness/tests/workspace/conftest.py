@@ -51,7 +51,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     workspace = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
     secrets = SecretsService(store=store, clock=clock)
     table = [
-        *routes(workspace, PermissionsService(store=store, user=USER_NAME)),
+        *routes(workspace, PermissionsService(store=store, user=USER_NAME, tree=workspace)),
         *secrets_routes(secrets),
         *files_routes(files),
         *unity_routes(unity),

@@ -30,6 +30,7 @@ def test_host_metadata_needs_no_token(http: httpx.Client) -> None:
         "workspace_id": "1234567890123456",
         "account_id": None,
         "cloud": "AWS",
+        "host_type": "workspace",
     }
 
 
@@ -137,23 +138,49 @@ def test_objects_survive_a_restart(client: WorkspaceClient, reopened_workspace: 
     assert reopened_workspace.read(f"{HOME}/lasting.txt") == b"kept"
 
 
-def test_permissions_are_echoed_in_the_platforms_shape(http: httpx.Client) -> None:
-    line = {"group_name": "users", "permission_level": "CAN_VIEW"}
-    http.put("/api/2.0/permissions/directories/42", json={"access_control_list": [line]})
-
-    assert http.get("/api/2.0/permissions/directories/42").json() == {
-        "object_id": "/directories/42",
-        "object_type": "directory",
-        "access_control_list": [{"group_name": "users", "all_permissions": [{"permission_level": "CAN_VIEW", "inherited": False}]}],
+def test_permissions_are_echoed_in_the_platforms_shape(http: httpx.Client, client: WorkspaceClient) -> None:
+    """With what the folder inherits from the home folder above it."""
+    client.workspace.mkdirs(f"{HOME}/permitted")
+    own, home = (client.workspace.get_status(path).object_id for path in (f"{HOME}/permitted", HOME))
+    path = f"/api/2.0/permissions/directories/{own}"
+    inherited = {
+        "user_name": "developer@harness.local",
+        "all_permissions": [{"permission_level": "CAN_MANAGE", "inherited": True, "inherited_from_object": [f"/directories/{home}"]}],
     }
+
+    http.put(path, json={"access_control_list": [{"group_name": "users", "permission_level": "CAN_READ"}]})
+
+    assert http.get(path).json() == {
+        "object_id": f"/directories/{own}",
+        "object_type": "directory",
+        "access_control_list": [
+            {"group_name": "users", "all_permissions": [{"permission_level": "CAN_READ", "inherited": False}]},
+            inherited,
+        ],
+    }
+    client.workspace.upload(f"{HOME}/permitted/a.txt", b"", format=ImportFormat.AUTO)
+    below = client.permissions.get("files", str(client.workspace.get_status(f"{HOME}/permitted/a.txt").object_id))
+    assert [(line.group_name or line.user_name, line.all_permissions[0].inherited) for line in below.access_control_list or []] == [
+        ("users", True),
+        ("developer@harness.local", True),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["directories", "notebooks", "files"])
+def test_permissions_of_an_unknown_object_are_not_found(http: httpx.Client, client: WorkspaceClient, kind: str) -> None:
+    """Nor is a directory a notebook."""
+    home = client.workspace.get_status(HOME).object_id
+    for object_id in ["42", "no-number", *([] if kind == "directories" else [home])]:
+        answer = http.get(f"/api/2.0/permissions/{kind}/{object_id}")
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
 def test_permission_update_keeps_other_principals(http: httpx.Client) -> None:
-    http.patch("/api/2.0/permissions/jobs/7", json={"access_control_list": [{"user_name": "a@b.c", "permission_level": "CAN_RUN"}]})
+    http.patch("/api/2.0/permissions/jobs/7", json={"access_control_list": [{"user_name": "a@b.c", "permission_level": "CAN_MANAGE_RUN"}]})
 
     lines = http.get("/api/2.0/permissions/jobs/7").json()["access_control_list"]
 
     assert [(line["user_name"], line["all_permissions"][0]["permission_level"]) for line in lines] == [
         ("developer@harness.local", "IS_OWNER"),
-        ("a@b.c", "CAN_RUN"),
+        ("a@b.c", "CAN_MANAGE_RUN"),
     ]

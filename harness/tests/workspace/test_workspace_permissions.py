@@ -77,7 +77,15 @@ def test_impossible_line_is_refused(permissions: PermissionsService, grant: Gran
 
 
 def test_levels_of_other_objects_are_not_emulated(permissions: PermissionsService) -> None:
-    """Only serving endpoints say theirs."""
+    """There are no clusters here."""
     assert list(permissions.levels(KIND, "e1")) == ["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]
-    with pytest.raises(NotEmulated):
-        permissions.levels("jobs", "1")
+    with pytest.raises(NotEmulated, match="clusters"):
+        permissions.levels("clusters", "1")
+
+
+def test_job_has_one_owner(permissions: PermissionsService) -> None:
+    """A list without, or with two, is refused; a change hands the job over."""
+    with pytest.raises(ApiError, match="exactly one owner, got 0"):
+        permissions.replace("jobs", "1", AccessControl([Grant("CAN_VIEW", group_name="users")]))
+    handed = permissions.update("jobs", "1", AccessControl([Grant("IS_OWNER", user_name="other@example.com")]))
+    assert handed.access_control_list == [Grant("IS_OWNER", user_name="other@example.com")]

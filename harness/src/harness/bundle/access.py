@@ -13,6 +13,8 @@ Lines = list[Json]
 _LISTS = {"jobs": "jobs", "experiments": "experiments", "models": "registered-models", "model_serving_endpoints": "serving-endpoints"}
 # docs.databricks.com/api/workspace/grants/update; a registered model is a securable of type function there.
 _SECURABLES = {"schemas": "schema", "volumes": "volume", "registered_models": "function"}
+# A bundle's levels that folders have another word for: docs.databricks.com/security/auth/access-control
+_OF_FOLDERS = {"CAN_VIEW": "CAN_READ"}
 _PRINCIPALS = ("user_name", "group_name", "service_principal_name")
 
 
@@ -43,7 +45,8 @@ def write_directory(workspace: WorkspaceClient, path: str, wanted: Sequence[Body
     """Make `wanted` the access control list of a folder of the workspace."""
     found = call(workspace, "GET", "/api/2.0/workspace/get-status", query={"path": path})
     me = workspace.current_user.me().user_name or ""
-    lines: Lines = [{"user_name": me, "permission_level": "CAN_MANAGE"}, *({**each} for each in wanted if me not in each.values())]
+    others = [{**each, "permission_level": _OF_FOLDERS.get(str(each["permission_level"]), each["permission_level"])} for each in wanted]
+    lines: Lines = [{"user_name": me, "permission_level": "CAN_MANAGE"}, *(each for each in others if me not in each.values())]
     call(workspace, "PUT", f"/api/2.0/permissions/directories/{found['object_id']}", body={"access_control_list": lines})
 
 

@@ -29,6 +29,10 @@ _REQUIRED_IN_TASK: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_IN_ENVIRONMENT = ("python_wheel_task", "spark_python_task")  # docs.databricks.com/api/workspace/jobs/create: a notebook may go without
+_ELSEWHERE = ("new_cluster", "existing_cluster_id", "job_cluster_key")  # refused as what they are (emulated.py)
+
+
 def check_sections(tree: Node) -> None:
     """Raise for resources that the files do not say: those that Python code of the bundle would make."""
     for path in (("python",), ("experimental", "python"), ("experimental", "pydabs")):
@@ -77,6 +81,10 @@ def check_job(job: Node, path: str) -> None:
 
 def _check_environment(task: Node, path: str, environments: list[str]) -> None:
     environment = task.child("environment_key")
+    program = next((kind for kind in _IN_ENVIRONMENT if task.child(kind) is not None), None)
+    if environment is None and program is not None and not any(task.child(key) is not None for key in _ELSEWHERE):
+        known = ", ".join(environments) or "none"
+        raise UserError(f"{task.at}: {path}: a {program} on serverless compute needs 'environment_key'; expected one of {known}")
     if environment is not None and environment.string() not in environments:
         known = ", ".join(environments) or "none"
         message = f"'{environment.string()}' is not in 'environments:'; expected one of {known}"
@@ -176,7 +184,8 @@ def _check_order(tasks: tuple[Node, ...], path: str) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle = " -> ".join(str(key) for key in error.args[1])
-        raise UserError(f"{tasks[0].at}: {path}: tasks wait for each other in a circle: {circle}; remove one 'depends_on'") from error
+        first = next(task for task in tasks if _key(task) == error.args[1][0])
+        raise UserError(f"{first.at}: {path}: tasks wait for each other in a circle: {circle}; remove one 'depends_on'") from error
 
 
 def _key(task: Node) -> str | None:

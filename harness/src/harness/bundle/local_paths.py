@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.bundle.nodes import Node
 from harness.bundle.paths import from_root, local_wheel
+from harness.bundle.placing import is_notebook
 from harness.errors import UserError
 
 _IN_TASKS = (("notebook_task", "notebook_path"), ("spark_python_task", "python_file"))
@@ -39,6 +40,9 @@ def check_local_files(tree: Node, folder: Path) -> None:
                 raise UserError(f"{path.at}: resources.jobs.{key}: notebook '{text}' has no extension; {expected}")
             if not file.is_file():
                 raise UserError(f"{path.at}: resources.jobs.{key}: {kind}: no file {text} in {folder}; correct the path, or add the file")
+            if kind == "notebook_path" and not is_notebook(file):
+                said = f"{text} is no notebook: its first line is not 'Databricks notebook source' in a comment"
+                raise UserError(f"{path.at}: resources.jobs.{key}: {said}; add that line, or run it as a spark_python_task")
 
 
 def _task(task: Node, *, git: bool) -> Node:

@@ -27,6 +27,14 @@ _LEVELS: Mapping[str, Mapping[str, str]] = {
     "models": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_READ"},
     "model_serving_endpoints": {"CAN_MANAGE": "CAN_MANAGE", "CAN_VIEW": "CAN_VIEW", "CAN_RUN": "CAN_QUERY"},
 }
+# docs.databricks.com/security/auth/access-control: the levels of each kind
+_OWN_LEVELS: Mapping[str, tuple[str, ...]] = {
+    "jobs": ("CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"),
+    "experiments": ("CAN_READ", "CAN_EDIT", "CAN_MANAGE"),
+    "models": ("CAN_READ", "CAN_EDIT", "CAN_MANAGE_STAGING_VERSIONS", "CAN_MANAGE_PRODUCTION_VERSIONS", "CAN_MANAGE"),
+    "model_serving_endpoints": ("CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"),
+    "secret_scopes": ("READ", "WRITE", "MANAGE"),
+}
 _ARTIFACT_TYPES = ("whl",)
 
 
@@ -104,7 +112,11 @@ def _grants(resource: Node) -> Iterator[Grant]:
 def _permissions(tree: Node, kind: str, resource: Node) -> Iterator[Permission]:
     own = resource.child("permissions")
     for line in own.items() if own is not None else ():
-        yield Permission(_text(line, "level"), _principal(line))
+        level = _text(line, "level")
+        if level not in _OWN_LEVELS.get(kind, (level,)):
+            at = (line.child("level") or line).at
+            raise UserError(f"{at}: permissions: level '{level}' is not one of {kind}; expected one of {', '.join(_OWN_LEVELS[kind])}")
+        yield Permission(level, _principal(line))
     levels = _LEVELS.get(kind, {})
     shared = tree.child("permissions")
     for line in shared.items() if shared is not None else ():

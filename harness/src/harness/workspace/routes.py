@@ -3,13 +3,13 @@
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from dataclasses import asdict
-from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.config import SERVICE_PRINCIPAL_ID, SERVICE_PRINCIPAL_NAME, WORKSPACE_ID
+from harness import people
+from harness.config import WORKSPACE_ID
 from harness.errors import ApiError
 from harness.http import AnyRoute, Call, RawRoute, Reply, Route, json_response
 from harness.workspace.model import WorkspaceObject, imported, imported_as, object_path
@@ -54,10 +54,11 @@ def identity_routes() -> list[AnyRoute]:
 
     async def host_metadata(request: Request) -> Response:
         host = str(request.base_url).rstrip("/")
-        return json_response({"oidc_endpoint": f"{host}/oidc", "workspace_id": WORKSPACE_ID, "account_id": None, "cloud": "AWS"})
+        where = {"workspace_id": WORKSPACE_ID, "account_id": None, "cloud": "AWS", "host_type": "workspace"}
+        return json_response({"oidc_endpoint": f"{host}/oidc", **where})
 
     def me(call: Call) -> Reply:
-        return Reply(_scim_user(call.user), headers={"x-databricks-org-id": WORKSPACE_ID})
+        return Reply(people.scim(call.user), headers={"x-databricks-org-id": WORKSPACE_ID})
 
     def telemetry(call: Call) -> object:
         asked = call.json(_Telemetry)
@@ -69,20 +70,6 @@ def identity_routes() -> list[AnyRoute]:
         Route("GET", "/api/2.0/preview/scim/v2/Me", me, _SCIM),
         Route("POST", "/telemetry-ext", telemetry, "observed: the official client reports its use; the report is dropped here"),
     ]
-
-
-def _scim_user(name: str) -> dict[str, object]:
-    body: dict[str, object] = {
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        "userName": name,
-        "active": True,
-        "groups": [{"display": "users", "value": "1", "type": "direct"}],
-    }
-    if name == SERVICE_PRINCIPAL_ID:
-        # A service principal's user name is its application id. Assumption: it has no email address.
-        return {**body, "id": str(UUID(name).int % 10**15), "displayName": SERVICE_PRINCIPAL_NAME}
-    emails = [{"value": name, "type": "work", "primary": True}]
-    return {**body, "id": WORKSPACE_ID, "displayName": name.partition("@")[0], "emails": emails}
 
 
 def _object_routes(service: WorkspaceService) -> list[AnyRoute]:
@@ -142,14 +129,17 @@ def permission_routes(service: PermissionsService) -> list[AnyRoute]:
     def key(call: Call) -> tuple[str, str]:
         return call.params["kind"], call.params["object_id"]
 
+    def shown(call: Call, control: AccessControl) -> object:
+        return rendered(*key(call), control, service.inherited(*key(call)))
+
     def get(call: Call) -> object:
-        return rendered(*key(call), service.get(*key(call)))
+        return shown(call, service.get(*key(call)))
 
     def put(call: Call) -> object:
-        return rendered(*key(call), service.replace(*key(call), call.json(AccessControl)))
+        return shown(call, service.replace(*key(call), call.json(AccessControl)))
 
     def patch(call: Call) -> object:
-        return rendered(*key(call), service.update(*key(call), call.json(AccessControl)))
+        return shown(call, service.update(*key(call), call.json(AccessControl)))
 
     def levels(call: Call) -> object:
         found = service.levels(*key(call)).items()

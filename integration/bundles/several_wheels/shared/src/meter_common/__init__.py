@@ -23,4 +23,4 @@ def arguments(*names: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     for name in names:
         parser.add_argument(f"--{name}", required=True)
-    return parser.parse_args()
+    return parser.parse_known_args()[0]  # the job's parameters come along
