@@ -5,7 +5,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import AlreadyExists, BadRequest, ResourceAlreadyExists, ResourceConflict
+from databricks.sdk.errors import AlreadyExists, BadRequest, NotFound, ResourceAlreadyExists, ResourceConflict
 
 from harness.bundle.calls import Body, call, found
 from harness.bundle.endpoints import Endpoints
@@ -76,8 +76,13 @@ class Jobs:
         call(workspace, "POST", "/api/2.2/jobs/reset", body={"job_id": int(id_), "new_settings": body})
 
     def delete(self, workspace: WorkspaceClient, id_: str) -> None:
-        """Remove it."""
-        call(workspace, "POST", "/api/2.2/jobs/delete", body={"job_id": int(id_)})
+        """Remove it, or raise `NotFound`: an unknown job is a 400 on the platform."""
+        try:
+            call(workspace, "POST", "/api/2.2/jobs/delete", body={"job_id": int(id_)})
+        except BadRequest as error:
+            if "does not exist" in str(error):
+                raise NotFound(str(error)) from error
+            raise
 
 
 class Securables:
