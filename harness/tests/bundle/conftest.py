@@ -275,10 +275,12 @@ def _serve(state: Path, *, without: tuple[str, ...]) -> Iterator[Served]:
     server = uvicorn.Server(uvicorn.Config(faults, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", jobs, objects, unity, permissions, secrets, faults)
-    server.should_exit = True
-    thread.join()
-    store.close()
+    try:
+        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", jobs, objects, unity, permissions, secrets, faults)
+    finally:
+        server.should_exit = True
+        thread.join()
+        store.close()
 
 
 @pytest.fixture

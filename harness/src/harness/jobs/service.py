@@ -112,6 +112,8 @@ class JobService:
 
     def repair(self, request: RepairRequest) -> int:
         """Run tasks of a run that has ended once more, in the same run, and return the repair's id."""
+        repairing.check(request, self._runs.get(request.run_id))
+        self._wait_for_thread(request.run_id)
         with self._tokens.transaction():
             run = self._runs.get(request.run_id)
             repairing.check(request, run)
@@ -178,6 +180,13 @@ class JobService:
             executing = list(self._executing)
         for run_id in executing:
             self.notifications.check_durations(run_id)
+
+    def _wait_for_thread(self, run_id: int) -> None:
+        """Return when nobody works at a run that has ended: its end is told a moment before its thread is done."""
+        with self._lock:
+            one = self._executing.get(run_id)
+        if one is not None:
+            one.thread.join()
 
     def _known(self, token: str) -> Run | None:
         run_id = self._tokens.get(token) if token else None
