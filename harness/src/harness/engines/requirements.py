@@ -1,5 +1,6 @@
 """Which requirements a set of installed distributions satisfies. Reads metadata, installs nothing."""
 
+import threading
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from harness.errors import UserError
+
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,14 @@ def read_wheel(path: Path) -> Distribution:
             headers = HeaderParser().parsestr(wheel.read(name).decode())
     except (OSError, zipfile.BadZipFile, StopIteration) as error:
         raise UserError(f"{path}: not a wheel ({error or 'no METADATA in it'}); build it again with `uv build --wheel`") from error
-    requires = tuple(Requirement(line) for line in headers.get_all("Requires-Dist", ()))
+    requires = tuple(_read(line) for line in headers.get_all("Requires-Dist", ()))
     return Distribution(canonicalize_name(headers["Name"]), headers["Version"], requires, headers.get("Requires-Python", ""))
 
 
 def parse(line: str, where: str) -> Requirement:
     """Return one requirement, or raise `UserError` that says where it stands."""
     try:
-        return Requirement(line)
+        return _read(line)
     except InvalidRequirement as error:
         raise UserError(f"{where}: '{line}' is not a requirement ({error}); expected for instance 'pandas==2.3.3'") from error
 
@@ -88,3 +91,9 @@ def missing(requirements: Iterable[Requirement], installed: Installed) -> list[s
             seen.add(key)
             ahead += [(deeper, ("", *requirement.extras)) for deeper in found.requires]
     return lacking
+
+
+def _read(line: str) -> Requirement:
+    """Read one at a time: markers are read with `ast`, which in Python 3.11 fails now and then when two threads are at it."""
+    with _READING:
+        return Requirement(line)
