@@ -23,10 +23,10 @@ def test_me_is_the_developer(workspace: WorkspaceClient) -> None:
 
 def test_unknown_route_is_501_and_names_itself(connection: Connection) -> None:
     """What the harness does not emulate it says, with the route."""
-    answer = httpx.get(f"{connection.host}/api/2.0/clusters/list", headers={"Authorization": f"Bearer {connection.token}"})
+    answer = httpx.get(f"{connection.host}/api/2.0/instance-profiles/list", headers={"Authorization": f"Bearer {connection.token}"})
 
     assert (answer.status_code, answer.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
-    assert "GET /api/2.0/clusters/list" in answer.json()["message"]
+    assert "GET /api/2.0/instance-profiles/list" in answer.json()["message"]
 
 
 @pytest.mark.parametrize(
