@@ -18,6 +18,7 @@ RefreshState = Literal[
     "MONITOR_REFRESH_STATE_FAILED",
     "MONITOR_REFRESH_STATE_CANCELED",
 ]
+RefreshTrigger = Literal["MONITOR_REFRESH_TRIGGER_MANUAL", "MONITOR_REFRESH_TRIGGER_SCHEDULE"]
 Status = Literal["DATA_PROFILING_STATUS_PENDING", "DATA_PROFILING_STATUS_ACTIVE"]
 GranularityName = Literal[
     "AGGREGATION_GRANULARITY_5_MINUTES",
@@ -42,6 +43,8 @@ class InferenceLogConfig(msgspec.Struct, frozen=True, kw_only=True, omit_default
     prediction_column: str
     model_id_column: str
     label_column: str | None = None
+    prediction_proba_column: str | None = None
+    """Set through `w.quality_monitors` only: the newer API has no such field."""
 
     @property
     def is_regression(self) -> bool:
@@ -49,8 +52,41 @@ class InferenceLogConfig(msgspec.Struct, frozen=True, kw_only=True, omit_default
         return self.problem_type == "INFERENCE_PROBLEM_TYPE_REGRESSION"
 
 
+class TimeSeriesConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which column holds the time."""
+
+    timestamp_column: str
+    granularities: tuple[GranularityName, ...]
+
+
+class CustomMetric(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A figure the user defines: a template of one SQL expression."""
+
+    name: str
+    definition: str
+    input_columns: tuple[str, ...]
+    output_data_type: str
+    type: Literal[
+        "DATA_PROFILING_CUSTOM_METRIC_TYPE_AGGREGATE",
+        "DATA_PROFILING_CUSTOM_METRIC_TYPE_DERIVED",
+        "DATA_PROFILING_CUSTOM_METRIC_TYPE_DRIFT",
+    ]
+
+
+class NotificationDestination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom to tell."""
+
+    email_addresses: tuple[str, ...] = ()
+
+
+class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What to tell of; nothing is sent, each notification is recorded."""
+
+    on_failure: NotificationDestination | None = None
+
+
 class CronSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """When refreshes would start; kept, not carried out."""
+    """When refreshes start by themselves."""
 
     quartz_cron_expression: str
     timezone_id: str
@@ -58,17 +94,16 @@ class CronSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class DataProfilingConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A table monitor as the client writes it; the first group of fields may not be set yet."""
-
-    custom_metrics: tuple[Document, ...] = ()
-    notification_settings: Document | None = None
-    snapshot: Document | None = None
-    time_series: Document | None = None
+    """A table monitor as the client writes it."""
 
     output_schema_id: str
+    snapshot: Document | None = None
+    time_series: TimeSeriesConfig | None = None
+    inference_log: InferenceLogConfig | None = None
     baseline_table_name: str | None = None
     slicing_exprs: tuple[str, ...] = ()
-    inference_log: InferenceLogConfig | None = None
+    custom_metrics: tuple[CustomMetric, ...] = ()
+    notification_settings: NotificationSettings | None = None
     assets_dir: str | None = None
     schedule: CronSchedule | None = None
     skip_builtin_dashboard: bool = False
@@ -119,7 +154,7 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     object_id: str
     refresh_id: int
     state: RefreshState
-    trigger: Literal["MONITOR_REFRESH_TRIGGER_MANUAL"]
+    trigger: RefreshTrigger
     start_time_ms: int
     end_time_ms: int | None = None
     message: str | None = None
