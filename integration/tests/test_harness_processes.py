@@ -69,7 +69,10 @@ def test_second_harness_in_the_same_state_is_refused(harness: tuple["subprocess.
 
 def test_interrupted_dry_run_ends_what_it_started(state: Path) -> None:
     """Ctrl-C while the engines start: status 130, and no process is left."""
+    # A shell that runs the tests in the background has them ignore SIGINT, which children inherit: not what a terminal does.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([sys.executable, "-m", "dry_run", "--state", str(state)], stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     while "starting Spark" not in process.stdout.readline():
         assert process.poll() is None
