@@ -29,6 +29,7 @@ from harness.ids import RandomIds
 from harness.inference_tables import InferenceTables
 from harness.jobs import JobService
 from harness.lookups.routes import routes as lookups_routes
+from harness.monitoring.by_name_routes import by_name_routes
 from harness.monitoring.routes import routes as monitoring_routes
 from harness.monitoring.service import MonitoringService
 from harness.names import FullName
@@ -93,6 +94,14 @@ class MonitoredTables:
     def table_path(self, full_name: FullName) -> Path:
         """Return the folder of `full_name`."""
         return self.unity.table_path(full_name)
+
+    def table_id(self, table: FullName) -> str:
+        """Return the id of this table, or raise the platform's 404."""
+        return self.unity.table_id(table)
+
+    def schema_id(self, catalog: str, schema: str) -> str:
+        """Return the id of this schema, or raise the platform's 404."""
+        return self.unity.schema_id(catalog, schema)
 
     def table_by_id(self, table_id: str) -> FullName | None:
         """Return the table with this id, or None."""
@@ -171,6 +180,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *serving.routes(serving_service),
         *inference_tables.routes(payloads),
         *monitoring_routes(monitors),
+        *by_name_routes(monitors),
         *proxy.routes(),  # last: Unity Catalog's routes lie under the same prefix
     ]
 

@@ -1,18 +1,12 @@
 """Monitors through the unmodified SDK, over HTTP, on real Delta tables."""
 
-import datetime as dt
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
-import uvicorn
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.config import Config
 from databricks.sdk.errors import NotFound, ResourceConflict
 from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.dataquality import (
@@ -24,6 +18,7 @@ from databricks.sdk.service.dataquality import (
     InferenceLogConfig,
     InferenceProblemType,
     Monitor,
+    NotificationDestination,
     NotificationSettings,
     Refresh,
     RefreshState,
@@ -31,91 +26,22 @@ from databricks.sdk.service.dataquality import (
 )
 from deltalake import DeltaTable, write_deltalake
 
-from harness.clock import SystemClock
-from harness.errors import UserError
-from harness.http import OneToken, application
-from harness.ids import SeededIds
-from harness.monitoring.routes import routes
+from harness.monitoring.ports import Tables
 from harness.monitoring.service import MonitoringService
 from harness.names import FullName
-from harness.state import Store
 
 SCHEMA_ID = "5c4e3a00-0000-4000-8000-000000000001"
 TABLE_ID = "7ab1e000-0000-4000-8000-000000000001"
 TWIN_ID = "7ab1e000-0000-4000-8000-000000000002"
-DAILY = CronSchedule(
-    quartz_cron_expression="0 0 8 * * ?", timezone_id="UTC", pause_status=CronSchedulePauseStatus.CRON_SCHEDULE_PAUSE_STATUS_UNPAUSED
-)
 
 
-class FolderTables:
-    """The catalog port over a folder, with identifiers known beforehand."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.known = {TABLE_ID: FullName("main", "s", "trips"), TWIN_ID: FullName("main", "other", "trips")}
-
-    def table_path(self, full_name: FullName) -> Path:
-        return self.folder / full_name.catalog / full_name.schema / full_name.name
-
-    def table_by_id(self, table_id: str) -> FullName | None:
-        return self.known.get(table_id)
-
-    def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
-        return ("main", "monitoring") if schema_id == SCHEMA_ID else None
+def schedule(cron: str = "0 0 8 * * ?", zone: str = "UTC") -> CronSchedule:
+    status = CronSchedulePauseStatus.CRON_SCHEDULE_PAUSE_STATUS_UNPAUSED
+    return CronSchedule(quartz_cron_expression=cron, timezone_id=zone, pause_status=status)
 
 
-class ByArrow:
-    """The port of SQL expressions: knows one, and refuses every other as Spark would."""
-
-    def __init__(self, tables: FolderTables) -> None:
-        self.tables = tables
-
-    def rows(self, table: FullName, version: int, expressions: Sequence[str]) -> pa.Table:
-        if list(expressions) != ["distance > 6"]:
-            raise UserError("[PARSE_SYNTAX_ERROR] Syntax error at or near end of input.")
-        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
-        return rows.append_column("expression 0", pc.cast(pc.greater(rows["distance"], 6.0), pa.string()))
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> FolderTables:
-    return FolderTables(tmp_path / "warehouse")
-
-
-@pytest.fixture
-def make_service(tmp_path: Path, tables: FolderTables) -> Iterator[Callable[[], MonitoringService]]:
-    store = Store(tmp_path / "state.db")
-    made: list[MonitoringService] = []
-
-    def make() -> MonitoringService:
-        made.append(
-            MonitoringService(clock=SystemClock(), ids=SeededIds(len(made)), store=store, tables=tables, expressions=ByArrow(tables))
-        )
-        return made[-1]
-
-    yield make
-    for service in made:
-        service.close()
-    store.close()
-
-
-@pytest.fixture
-def service(make_service: Callable[[], MonitoringService]) -> MonitoringService:
-    return make_service()
-
-
-@pytest.fixture
-def workspace(service: MonitoringService) -> Iterator[WorkspaceClient]:
-    app = application(routes(service), callers=OneToken("secret", "someone"))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield WorkspaceClient(config=Config(host=f"http://127.0.0.1:{port}", token="secret", auth_type="pat", retry_timeout_seconds=5))
-    server.should_exit = True
-    thread.join()
+def mails(*to: str) -> NotificationSettings:
+    return NotificationSettings(on_failure=NotificationDestination(email_addresses=list(to)))
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
@@ -123,20 +49,6 @@ def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition did not come true in time"
         time.sleep(0.01)
-
-
-def write_trips(tables: FolderTables, days: int = 2) -> None:
-    moments = [dt.datetime(2026, 1, 5 + day, hour, tzinfo=dt.UTC) for day in range(days) for hour in range(6)]
-    rows = {
-        "at": pa.array(moments, pa.timestamp("us", tz="UTC")),
-        "model_version": pa.array(["1"] * len(moments), pa.string()),
-        "distance": pa.array([float(n) for n in range(len(moments))], pa.float64()),
-        "prediction": pa.array([10.0 + n for n in range(len(moments))], pa.float64()),
-        "fare": pa.array([11.0 + n for n in range(len(moments))], pa.float64()),
-    }
-    path = tables.table_path(FullName("main", "s", "trips"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_deltalake(path, pa.table(rows), mode="overwrite", schema_mode="overwrite")
 
 
 def inference_log(**changes: object) -> InferenceLogConfig:
@@ -172,13 +84,15 @@ def wait_for_end(workspace: WorkspaceClient, refresh_id: int | None = None) -> R
     return workspace.data_quality.get_refresh("table", TABLE_ID, number)
 
 
-def read(tables: FolderTables, name: str) -> pa.Table:
+def read(tables: Tables, name: str) -> pa.Table:
     return DeltaTable(tables.table_path(FullName("main", "monitoring", name))).to_pyarrow_table()
 
 
-def test_creating_a_monitor_fills_both_metric_tables(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+def test_creating_a_monitor_fills_both_metric_tables(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
     """The first refresh starts by itself and writes the tables under the names the monitor shows."""
-    write_trips(tables)
+    write_trips()
     service.start()
 
     created = workspace.data_quality.create_monitor(monitor_of()).data_profiling_config
@@ -200,9 +114,11 @@ def test_creating_a_monitor_fills_both_metric_tables(workspace: WorkspaceClient,
     assert DeltaTable(path).metadata().configuration["delta.enableChangeDataFeed"] == "true"
 
 
-def test_a_refresh_goes_through_its_states(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+def test_a_refresh_goes_through_its_states(
+    workspace: WorkspaceClient, service: MonitoringService, write_trips: Callable[..., None]
+) -> None:
     """Asked for it is PENDING without an end; carried out it has one."""
-    write_trips(tables)
+    write_trips()
     workspace.data_quality.create_monitor(monitor_of())
 
     asked = workspace.data_quality.create_refresh("table", TABLE_ID, Refresh(object_type="table", object_id=TABLE_ID))
@@ -213,13 +129,15 @@ def test_a_refresh_goes_through_its_states(workspace: WorkspaceClient, service: 
     assert len(list(workspace.data_quality.list_refresh("table", TABLE_ID))) == 2
 
 
-def test_refreshing_twice_replaces_what_was_there(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+def test_refreshing_twice_replaces_what_was_there(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
     """A second refresh adds no second set of rows, and sees the new day."""
-    write_trips(tables)
+    write_trips()
     service.start()
     workspace.data_quality.create_monitor(monitor_of())
     wait_for_end(workspace)
-    write_trips(tables, days=3)
+    write_trips(days=3)
 
     again = workspace.data_quality.create_refresh("table", TABLE_ID, Refresh(object_type="table", object_id=TABLE_ID))
     wait_for_end(workspace, again.refresh_id)
@@ -252,6 +170,9 @@ def test_a_missing_monitor_is_a_404_in_the_platform_s_words(workspace: Workspace
         pytest.param({"inference_log": inference_log(label_column="prediction")}, "a column of its own", id="one column twice"),
         pytest.param({"inference_log": inference_log(model_id_column="window")}, "rename it", id="reserved name"),
         pytest.param({"slicing_exprs": ["zone", "zone"]}, "expressions that differ", id="slice twice"),
+        pytest.param({"schedule": schedule("0 0 8 * *")}, r"schedule\.quartz_cron_expression '0 0 8 \* \*': 5 fields", id="cron"),
+        pytest.param({"schedule": schedule(zone="Mars")}, "schedule.timezone_id: Mars; expected a name such as UTC", id="zone"),
+        pytest.param({"notification_settings": mails(*"abcdef")}, "at most 5 email_addresses; found 6", id="six mails"),
     ],
 )
 def test_a_bad_configuration_is_a_400(workspace: WorkspaceClient, config: dict[str, object], message: str) -> None:
@@ -267,12 +188,6 @@ def test_a_bad_configuration_is_a_400(workspace: WorkspaceClient, config: dict[s
     ("config", "named"),
     [
         pytest.param({"snapshot": SnapshotConfig(), "inference_log": None}, "snapshot", id="snapshot"),
-        pytest.param({"notification_settings": NotificationSettings()}, "notification_settings", id="mail"),
-        pytest.param(
-            {"schedule": DAILY},
-            "schedule",
-            id="live schedule",
-        ),
     ],
 )
 def test_what_is_not_computed_is_refused_by_name(workspace: WorkspaceClient, config: dict[str, object], named: str) -> None:
@@ -283,9 +198,11 @@ def test_what_is_not_computed_is_refused_by_name(workspace: WorkspaceClient, con
     assert caught.value.error_code == "NOT_IMPLEMENTED"
 
 
-def test_slices_and_baseline_are_in_the_metric_tables(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+def test_slices_and_baseline_are_in_the_metric_tables(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
     """A column and a predicate slice; the baseline table has its rows and every window is compared with it."""
-    write_trips(tables)
+    write_trips()
     base = tables.table_path(FullName("main", "s", "train"))
     write_deltalake(base, pa.table({"model_version": ["1"], "distance": [3.0], "prediction": [1.0], "fare": [3.0]}))
     service.start()
@@ -299,9 +216,11 @@ def test_slices_and_baseline_are_in_the_metric_tables(workspace: WorkspaceClient
     assert {row["drift_type"] for row in drift} == {"CONSECUTIVE", "BASELINE"}
 
 
-def test_predicates_are_evaluated_by_spark(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+def test_predicates_are_evaluated_by_spark(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
     """What is more than a column is asked of Spark, and slices by its text."""
-    write_trips(tables)
+    write_trips()
     service.start()
 
     workspace.data_quality.create_monitor(monitor_of(slicing_exprs=["distance > 6"]))
@@ -320,10 +239,14 @@ def test_predicates_are_evaluated_by_spark(workspace: WorkspaceClient, service: 
     ],
 )
 def test_refresh_that_cannot_be_as_configured_fails_and_says_why(
-    workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables, config: dict[str, object], message: str
+    workspace: WorkspaceClient,
+    service: MonitoringService,
+    write_trips: Callable[..., None],
+    config: dict[str, object],
+    message: str,
 ) -> None:
     """The refresh is FAILED with the reason, which the monitor shows too."""
-    write_trips(tables)
+    write_trips()
     service.start()
 
     workspace.data_quality.create_monitor(monitor_of(**config))
@@ -369,9 +292,11 @@ def test_an_update_of_an_unknown_field_is_refused(workspace: WorkspaceClient) ->
         workspace.data_quality.update_monitor("table", TABLE_ID, monitor_of(), "data_profiling_config.granularity")
 
 
-def test_a_deleted_monitor_leaves_its_tables(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+def test_a_deleted_monitor_leaves_its_tables(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
     """Deleting forgets the monitor; the metric tables stay, and a new monitor may be made."""
-    write_trips(tables)
+    write_trips()
     service.start()
     workspace.data_quality.create_monitor(monitor_of())
     wait_for_end(workspace)
@@ -383,9 +308,11 @@ def test_a_deleted_monitor_leaves_its_tables(workspace: WorkspaceClient, service
     workspace.data_quality.create_monitor(monitor_of())
 
 
-def test_a_pending_refresh_can_be_cancelled_once(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+def test_a_pending_refresh_can_be_cancelled_once(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
     """Cancelled it ends there and writes nothing; an ended refresh cannot be cancelled."""
-    write_trips(tables)
+    write_trips()
     workspace.data_quality.create_monitor(monitor_of())
     number = newest(workspace).refresh_id
     assert number is not None
@@ -402,10 +329,10 @@ def test_a_pending_refresh_can_be_cancelled_once(workspace: WorkspaceClient, ser
 
 
 def test_a_missing_column_fails_the_refresh_with_its_name(
-    workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables
+    workspace: WorkspaceClient, service: MonitoringService, write_trips: Callable[..., None]
 ) -> None:
     """The refresh and the monitor say which table lacks which column."""
-    write_trips(tables)
+    write_trips()
     service.start()
     workspace.data_quality.create_monitor(monitor_of(inference_log=inference_log(label_column="tip")))
 
@@ -431,9 +358,11 @@ def test_a_dropped_table_fails_the_refresh(workspace: WorkspaceClient, service: 
     assert "main.s.trips: the table does not exist" in refresh.message
 
 
-def test_an_empty_table_succeeds_with_empty_metrics(workspace: WorkspaceClient, service: MonitoringService, tables: FolderTables) -> None:
+def test_an_empty_table_succeeds_with_empty_metrics(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
     """No rows yet is no failure."""
-    write_trips(tables, days=0)
+    write_trips(days=0)
     service.start()
     workspace.data_quality.create_monitor(monitor_of())
 
@@ -442,12 +371,26 @@ def test_an_empty_table_succeeds_with_empty_metrics(workspace: WorkspaceClient, 
 
 
 def test_a_restart_finishes_what_was_asked_for(
-    workspace: WorkspaceClient, make_service: Callable[[], MonitoringService], tables: FolderTables
+    workspace: WorkspaceClient, make_service: Callable[[], MonitoringService], write_trips: Callable[..., None]
 ) -> None:
     """A refresh that an earlier harness left PENDING is carried out by the next one."""
-    write_trips(tables)
+    write_trips()
     workspace.data_quality.create_monitor(monitor_of())
 
     make_service().start()
 
     assert wait_for_end(workspace).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+
+
+def test_a_failed_refresh_is_told_to_whom_it_concerns(workspace: WorkspaceClient, service: MonitoringService) -> None:
+    """Nothing is sent; what would be is recorded, and shown."""
+    service.start()
+    workspace.data_quality.create_monitor(monitor_of(notification_settings=mails("ann@example.com")))
+
+    refresh = wait_for_end(workspace)
+
+    answer = workspace.api_client.do("GET", "/__harness__/monitor-notifications")
+    assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_FAILED
+    assert [(one["refresh_id"], one["event"], one["to"], one["message"]) for one in answer["notifications"]] == [
+        (refresh.refresh_id, "on_failure", ["ann@example.com"], refresh.message)
+    ]

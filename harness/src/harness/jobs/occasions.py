@@ -4,12 +4,12 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from harness import quartz
 from harness.clock import millis
 from harness.jobs.model import Run
 from harness.jobs.trigger_model import FileArrival, Fired, Periodic, Schedule, TableUpdate
+from harness.zones import zone
 
 Following = Callable[[dt.datetime], dt.datetime | None]
 _UNITS: Mapping[str, dt.timedelta] = {
@@ -39,8 +39,8 @@ class Occasion(Protocol):
 
 def by_schedule(schedule: Schedule) -> Following:
     """Return the times of a schedule that has been checked."""
-    expression, zone = quartz.parse(schedule.quartz_cron_expression), ZoneInfo(schedule.timezone_id)
-    return lambda after: expression.next_after(after, zone)
+    expression, where = quartz.parse(schedule.quartz_cron_expression), zone(schedule.timezone_id)
+    return lambda after: expression.next_after(after, where)
 
 
 def by_period(periodic: Periodic, since: dt.datetime) -> Following:

@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
 
 from harness import quartz
 from harness.jobs.model import Settings
 from harness.jobs.occasions import by_schedule
 from harness.jobs.settings import invalid, not_emulated
 from harness.jobs.trigger_model import Continuous, FileArrival, Periodic, Schedule, TableUpdate, Trigger
+from harness.zones import UnknownZoneError, zone
 
 Live = Schedule | Periodic | FileArrival | TableUpdate | Continuous
 _OTHERS = ("model", "sql_condition")
@@ -66,9 +66,9 @@ def _check_schedule(schedule: Schedule, now: dt.datetime) -> None:
         message = f"Invalid quartz_cron_expression: {text}. Databricks uses Quartz cron syntax, which is different from the standard cron"
         raise invalid(f"{message} syntax. See {_HELP} for more details. ({error})") from error
     try:
-        ZoneInfo(schedule.timezone_id)
-    except (KeyError, ValueError, OSError) as error:
-        raise invalid(f"Invalid timezone_id: {schedule.timezone_id}; expected a name such as UTC or Europe/Berlin") from error
+        zone(schedule.timezone_id)
+    except UnknownZoneError as error:
+        raise invalid(f"Invalid timezone_id: {error}") from error
     if by_schedule(schedule)(now) is None:
         # The platform's words, as users report them: github.com/databrickslabs/migrate/issues/167
         raise invalid(f"The provided cron expression: {text} will never fire.")

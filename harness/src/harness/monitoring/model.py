@@ -1,4 +1,4 @@
-"""The monitor API's messages, typed, and the rules that need nothing but them.
+"""The monitor API's messages, typed.
 
 Names and enums: databricks-sdk 0.156.0, `databricks.sdk.service.dataquality`. Output-only fields that a client sends are ignored.
 """
@@ -6,9 +6,6 @@ Names and enums: databricks-sdk 0.156.0, `databricks.sdk.service.dataquality`. O
 from typing import Literal
 
 import msgspec
-
-from harness.errors import ApiError, NotEmulated
-from harness.monitoring.schemas import RESERVED
 
 Document = dict[str, object]
 RefreshState = Literal[
@@ -165,79 +162,12 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.state not in {"MONITOR_REFRESH_STATE_PENDING", "MONITOR_REFRESH_STATE_RUNNING"}
 
 
-def checked(config: DataProfilingConfig | None) -> DataProfilingConfig:
-    """Return `config` if the harness can compute it; else raise the platform's 400, or 501 with the field's name."""
-    if config is None:
-        raise invalid("data_profiling_config is required for object_type 'table'")
-    kinds = [kind for kind in ("snapshot", "time_series", "inference_log") if getattr(config, kind) is not None]
-    if len(kinds) != 1:
-        found = " and ".join(kinds) or "none"
-        raise invalid(f"data_profiling_config needs exactly one of snapshot, time_series, inference_log; found {found}")
-    _refuse_what_is_not_computed(config)
-    _check_slices(config)
-    if config.inference_log is not None:
-        _check_inference_log(config.inference_log)
-    return config
+class Notification(msgspec.Struct, frozen=True):
+    """One message to some people."""
 
-
-def _refuse_what_is_not_computed(config: DataProfilingConfig) -> None:
-    later = ("snapshot", "time_series", "custom_metrics", "notification_settings")
-    for name in later:
-        if getattr(config, name) not in (None, ()):
-            raise NotEmulated(f"data_profiling_config.{name}")
-    if config.schedule and config.schedule.pause_status != "CRON_SCHEDULE_PAUSE_STATUS_PAUSED":
-        raise NotEmulated("data_profiling_config.schedule that is not paused")
-
-
-def _check_slices(config: DataProfilingConfig) -> None:
-    expressions = config.slicing_exprs
-    if not all(expression.strip() for expression in expressions) or len(set(expressions)) < len(expressions):
-        raise invalid(f"data_profiling_config.slicing_exprs needs expressions that differ, none of them empty; found {list(expressions)}")
-
-
-def _check_inference_log(log: InferenceLogConfig) -> None:
-    where = "data_profiling_config.inference_log"
-    if not log.granularities:
-        raise invalid(f"{where}.granularities needs at least one value")
-    if len(set(log.granularities)) < len(log.granularities):
-        raise invalid(f"{where}.granularities names a value twice: {', '.join(log.granularities)}")
-    named = [log.timestamp_column, log.prediction_column, log.model_id_column, *([log.label_column] if log.label_column else [])]
-    if len(set(named)) < len(named) or not all(named):
-        raise invalid(f"{where} needs a column of its own for each of timestamp, prediction, model id and label; found {', '.join(named)}")
-    # Assumption: a model-id column named like one of the metric tables' own columns cannot stand beside it.
-    if log.model_id_column in RESERVED:
-        raise invalid(f"{where}.model_id_column '{log.model_id_column}' is the name of a metric table's own column; rename it")
-
-
-def invalid(message: str) -> ApiError:
-    """Return the platform's 400."""
-    return ApiError(400, "INVALID_PARAMETER_VALUE", message)
-
-
-def updated(config: DataProfilingConfig, body: Document, mask: str) -> DataProfilingConfig:
-    """Return `config` with the fields that `mask` names taken from `body`: absent there means cleared."""
-    current: Document = {"data_profiling_config": msgspec.to_builtins(config)}
-    for path in filter(None, (part.strip() for part in mask.split(","))):
-        keys = ["data_profiling_config"] if path == "*" else path.split(".")
-        if keys[0] != "data_profiling_config" or (len(keys) > 1 and keys[1] not in DataProfilingConfig.__struct_fields__):
-            raise invalid(f"update_mask: '{path}' is not a field of a table monitor that can be updated")
-        current = _assigned(current, keys, _at(body, keys))
-    try:
-        return msgspec.convert(current.get("data_profiling_config"), DataProfilingConfig, strict=False)
-    except msgspec.ValidationError as error:
-        raise invalid(f"data_profiling_config: {error}") from error
-
-
-def _at(document: Document, keys: list[str]) -> object:
-    value: object = document
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
-def _assigned(document: Document, keys: list[str], value: object) -> Document:
-    key, *rest = keys
-    if rest:
-        inner = document.get(key)
-        value = _assigned(inner if isinstance(inner, dict) else {}, rest, value)
-    return {name: kept for name, kept in document.items() if name != key} | ({} if value is None else {key: value})
+    time: int
+    table: str
+    refresh_id: int
+    event: Literal["on_failure"]
+    to: tuple[str, ...]
+    message: str

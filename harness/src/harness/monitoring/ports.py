@@ -20,6 +20,14 @@ class Tables(Protocol):
         """Return the name of the table with this `table_id`, or None."""
         ...
 
+    def table_id(self, table: FullName) -> str:
+        """Return the `table_id` of this table, or raise the platform's 404."""
+        ...
+
+    def schema_id(self, catalog: str, schema: str) -> str:
+        """Return the `schema_id` of this schema, or raise the platform's 404."""
+        ...
+
     def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
         """Return (catalog, schema) of the schema with this `schema_id`, or None."""
         ...

@@ -3,7 +3,8 @@
 import msgspec
 
 from harness.http import AnyRoute, Call, Route
-from harness.monitoring.model import Document, Monitor, MonitorRequest, invalid
+from harness.monitoring.configuration import invalid
+from harness.monitoring.model import Document, Monitor, MonitorRequest
 from harness.monitoring.service import MonitoringService
 
 DOC = "https://docs.databricks.com/api/workspace/dataquality"
@@ -32,28 +33,38 @@ def routes(service: MonitoringService) -> list[AnyRoute]:
     def list_monitors(_call: Call) -> object:
         return {"monitors": [_monitor(monitor) for monitor in service.monitors()]}
 
-    def create_refresh(call: Call) -> object:
-        return service.create_refresh(*_object(call))
-
-    def get_refresh(call: Call) -> object:
-        return service.get_refresh(*_object(call), _refresh_id(call))
-
-    def list_refreshes(call: Call) -> object:
-        return {"refreshes": service.list_refreshes(*_object(call))}
-
-    def cancel_refresh(call: Call) -> object:
-        return {"refresh": service.cancel_refresh(*_object(call), _refresh_id(call))}
-
     return [
         Route("POST", MONITORS, create_monitor, f"{DOC}/createmonitor"),
         Route("GET", MONITORS, list_monitors, f"{DOC}/listmonitor"),
         Route("GET", MONITOR, get_monitor, f"{DOC}/getmonitor"),
         Route("PATCH", MONITOR, update_monitor, f"{DOC}/updatemonitor"),
         Route("DELETE", MONITOR, delete_monitor, f"{DOC}/deletemonitor"),
+        *_refresh_routes(service),
+    ]
+
+
+def _refresh_routes(service: MonitoringService) -> list[AnyRoute]:
+    def create_refresh(call: Call) -> object:
+        return service.create_refresh(*_object(call))
+
+    def get_refresh(call: Call) -> object:
+        return service.get_refresh(*_object(call), refresh_id(call))
+
+    def list_refreshes(call: Call) -> object:
+        return {"refreshes": service.list_refreshes(*_object(call))}
+
+    def cancel_refresh(call: Call) -> object:
+        return {"refresh": service.cancel_refresh(*_object(call), refresh_id(call))}
+
+    def list_notifications(_call: Call) -> object:
+        return {"notifications": service.refreshes.notifications()}
+
+    return [
         Route("POST", REFRESHES, create_refresh, f"{DOC}/createrefresh"),
         Route("GET", REFRESHES, list_refreshes, f"{DOC}/listrefresh"),
         Route("GET", REFRESH, get_refresh, f"{DOC}/getrefresh"),
         Route("POST", f"{REFRESH}/cancel", cancel_refresh, f"{DOC}/cancelrefresh"),
+        Route("GET", "/__harness__/monitor-notifications", list_notifications, "docs/coverage.md"),
     ]
 
 
@@ -61,7 +72,8 @@ def _object(call: Call) -> tuple[str, str]:
     return call.params["object_type"], call.params["object_id"]
 
 
-def _refresh_id(call: Call) -> int:
+def refresh_id(call: Call) -> int:
+    """Return the refresh that a path names, or raise the platform's 400."""
     text = call.params["refresh_id"]
     if not text.isdecimal():
         raise invalid(f"refresh_id '{text}' is not a number")
@@ -71,6 +83,8 @@ def _refresh_id(call: Call) -> int:
 def _monitor(monitor: Monitor) -> Document:
     # No `dashboard_id`: the harness makes no dashboard in the workspace; the HTML page of a run takes its place.
     config: Document = msgspec.to_builtins(monitor.config)
+    if isinstance(log := config.get("inference_log"), dict):
+        log.pop("prediction_proba_column", None)  # not of this API
     written: Document = {
         "monitored_table_name": monitor.table,
         "profile_metrics_table_name": monitor.profile_table,
