@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from harness import identity, inference_tables, jobs, serving
+from harness import identity, inference_tables, jobs, serving, sql
 from harness.clock import SystemClock
 from harness.config import CATALOGS, USER_NAME, Layout
 from harness.control.routes import routes as control_routes
@@ -19,6 +19,7 @@ from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.processes import Lifeline
 from harness.engines.spark import SparkEngine
 from harness.engines.spark_rows import SparkRows
+from harness.engines.spark_statements import SparkStatements
 from harness.engines.tasks import TaskRunner
 from harness.errors import ApiError
 from harness.http import AnyRoute, application
@@ -58,6 +59,7 @@ class Parts:
     payloads: InferenceTables
     serving: ServingService
     monitoring: MonitoringService
+    statements: sql.StatementService
     tasks: TaskRunner
     jobs: JobService
     credentials: Credentials
@@ -75,13 +77,23 @@ class Parts:
 
     def start_services(self) -> None:
         """Let the services go on with what their state says: endpoints, payloads, refreshes."""
-        for service in (self.payloads, self.serving, self.monitoring, self.jobs):
+        for service in (self.payloads, self.serving, self.monitoring, self.statements, self.jobs):
             service.start()
 
     def close(self) -> None:
         """End services, then engines, then the memory; twice without harm."""
         # model servers are forked from the parents of tasks, and end before them
-        for part in (self.jobs, self.monitoring, self.serving, self.tasks, self.payloads, self.spark, self.mlflow, self.store):
+        for part in (
+            self.jobs,
+            self.statements,
+            self.monitoring,
+            self.serving,
+            self.tasks,
+            self.payloads,
+            self.spark,
+            self.mlflow,
+            self.store,
+        ):
             part.close()
 
 
@@ -153,6 +165,9 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
     monitors = MonitoringService(
         clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service), expressions=SparkRows(lambda: spark.remote)
     )
+    statements = sql.StatementService(
+        clock=clock, ids=ids, engine=SparkStatements(lambda: spark.remote), folder=layout.state / "statements"
+    )
     files = FilesService(layout=layout, clock=clock, volumes=unity_service, secret=ids.hex32().encode())
     objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=user)
     job_service = JobService(
@@ -181,6 +196,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *inference_tables.routes(payloads),
         *monitoring_routes(monitors),
         *by_name_routes(monitors),
+        *sql.routes(statements, host_url=host, user=user),
         *proxy.routes(),  # last: Unity Catalog's routes lie under the same prefix
     ]
 
@@ -198,6 +214,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         payloads=payloads,
         serving=serving_service,
         monitoring=monitors,
+        statements=statements,
         tasks=tasks,
         jobs=job_service,
         credentials=credentials,

@@ -1,4 +1,4 @@
-"""HTTP of lists that are always empty: a serverless workspace without clusters, warehouses, policies, pools, pipelines.
+"""HTTP of lists that are always empty: a serverless workspace without clusters, policies, pools, pipelines.
 
 Bundles look such things up by name (`variables.….lookup`); making one is not emulated, so that none can be there.
 """
@@ -18,7 +18,6 @@ _EMPTY = (
     ("/api/2.0/policies/clusters/list", "policies", "clusterpolicies/list"),
     ("/api/2.0/sql/alerts", "results", "alerts/list"),
     ("/api/2.0/sql/queries", "results", "queries/list"),
-    ("/api/2.0/sql/warehouses", "warehouses", "warehouses/list"),
 )
 
 

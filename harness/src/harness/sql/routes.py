@@ -1,0 +1,95 @@
+"""`w.statement_execution` over HTTP."""
+
+from starlette.responses import Response
+
+from harness.errors import ApiError
+from harness.http import AnyRoute, Call, Route
+from harness.sql.model import ExecuteRequest
+from harness.sql.results import CONTENT_TYPES, Chunk, Result
+from harness.sql.service import Statement, StatementService
+from harness.sql.warehouses import warehouse_routes
+
+DOC = "https://docs.databricks.com/api/workspace/statementexecution"
+STATEMENTS = "/api/2.0/sql/statements"
+STATEMENT = f"{STATEMENTS}/{{statement_id}}"
+_LINKED = "/__harness__/sql/results/{statement_id}/{chunk_index}"
+Json = dict[str, object]
+
+
+def routes(service: StatementService, *, host_url: str, user: str) -> list[AnyRoute]:
+    """Return the routes of statements, and of the warehouse that executes them."""
+
+    def execute(call: Call) -> object:
+        return _shown(service, service.execute(call.json(ExecuteRequest)), host_url)
+
+    def get(call: Call) -> object:
+        return _shown(service, service.get(call.params["statement_id"]), host_url)
+
+    def chunk(call: Call) -> object:
+        statement, result, found = service.chunk(call.params["statement_id"], _number(call.params["chunk_index"], "chunk_index"))
+        return _data(service, statement, result, found, host_url)
+
+    def cancel(call: Call) -> object:
+        service.cancel(call.params["statement_id"])
+        return {}
+
+    def linked(call: Call) -> object:
+        index, until = _number(call.params["chunk_index"], "chunk_index"), _number(call.require("until"), "until")
+        signature = call.require("signature")
+        content, result = service.linked(call.path, call.params["statement_id"], index, until=until, signature=signature)
+        return Response(content, media_type=CONTENT_TYPES[result.format])
+
+    return [
+        Route("POST", STATEMENTS, execute, f"{DOC}/executestatement"),
+        Route("GET", STATEMENT, get, f"{DOC}/getstatement"),
+        Route("GET", f"{STATEMENT}/result/chunks/{{chunk_index}}", chunk, f"{DOC}/getstatementresultchunkn"),
+        Route("POST", f"{STATEMENT}/cancel", cancel, f"{DOC}/cancelexecution"),
+        Route("GET", _LINKED, linked, "docs/coverage.md", public=True),
+        *warehouse_routes(host_url, user),
+    ]
+
+
+def _shown(service: StatementService, statement: Statement, host_url: str) -> Json:
+    result = statement.result
+    shown: Json = {"statement_id": statement.id, "status": statement.status}
+    if result is None:
+        return shown
+    chunks = [{"chunk_index": each.index, "row_offset": each.offset, "row_count": each.rows} for each in result.chunks]
+    manifest: Json = {
+        "format": result.format,
+        "schema": {"column_count": len(result.columns), "columns": result.columns},
+        "total_chunk_count": len(chunks),
+        "chunks": chunks,
+        "total_row_count": result.rows,
+        "truncated": result.truncated,
+    }
+    if statement.request.disposition == "EXTERNAL_LINKS":
+        manifest["total_byte_count"] = result.size
+    return {**shown, "manifest": manifest, "result": _data(service, statement, result, result.chunks[0], host_url)}
+
+
+def _data(service: StatementService, statement: Statement, result: Result, chunk: Chunk, host_url: str) -> Json:
+    place: Json = {"chunk_index": chunk.index, "row_offset": chunk.offset, "row_count": chunk.rows}
+    if chunk.index + 1 < len(result.chunks):
+        place["next_chunk_index"] = chunk.index + 1
+        place["next_chunk_internal_link"] = f"{STATEMENTS}/{statement.id}/result/chunks/{chunk.index + 1}"
+    if statement.request.disposition == "INLINE":
+        return {**place, "data_array": result.rows_of(chunk)}
+    link, until = service.link(statement, chunk)
+    share = result.size * chunk.rows // result.rows if result.rows else 0
+    return {
+        "external_links": [
+            {
+                **place,
+                "external_link": f"{host_url.rstrip('/')}{link}",
+                "expiration": f"{until:%Y-%m-%dT%H:%M:%S}.000Z",
+                "byte_count": share,
+            }
+        ]
+    }
+
+
+def _number(text: str, name: str) -> int:
+    if not text.isdecimal():
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{name} '{text}': expected a number")
+    return int(text)
