@@ -88,11 +88,23 @@ def test_parameters_are_values_of_their_types(workspace: WorkspaceClient) -> Non
         StatementParameterListItem("day", value="2026-03-01", type="DATE"),
         StatementParameterListItem("text", value="'; DROP TABLE x --"),
         StatementParameterListItem("none"),
+        StatementParameterListItem("at", value="2026-03-01T00:00:00+01:00", type="TIMESTAMP"),
+        StatementParameterListItem("price", value="1.5", type="DECIMAL(4,2)"),
+        StatementParameterListItem("no", type="BIGINT"),
     ]
 
-    found = rows(workspace, "SELECT :n + 1, date_add(:day, 1), :text, :none", parameters=given)
+    found = rows(workspace, "SELECT :n + 1, date_add(:day, 1), :text, :none, :at, :price, typeof(:no)", parameters=given)
 
-    assert found == [["42", "2026-03-02", "'; DROP TABLE x --", None]]
+    assert found == [["42", "2026-03-02", "'; DROP TABLE x --", None, "2026-02-28T23:00:00.000Z", "1.50", "bigint"]]
+
+
+def test_a_value_that_is_not_of_its_type_is_told(workspace: WorkspaceClient) -> None:
+    """As a cast of it would be."""
+    done = execute(workspace, "SELECT :n", parameters=[StatementParameterListItem("n", value="many", type="INT")])
+
+    assert done.status is not None
+    assert done.status.error is not None
+    assert "[CAST_INVALID_INPUT] The value 'many'" in (done.status.error.message or "")
 
 
 def test_arrow_results_come_by_links_in_chunks(workspace: WorkspaceClient) -> None:

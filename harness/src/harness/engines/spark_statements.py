@@ -65,12 +65,23 @@ class SparkStatement:
                 self._session.interruptAll()
 
     def _frame(self, session: Any) -> Any:
-        from pyspark.sql import functions as sql
-
         session.sql(f"USE CATALOG {_quoted(self.query.catalog or self.engine.catalog)}")
         session.sql(f"USE SCHEMA {_quoted(self.query.schema or self.engine.schema)}")
-        values = {each.name: sql.lit(each.value).cast(_ddl(each.type)) for each in self.query.parameters}
-        return session.sql(self.query.statement, args=values or None)
+        return session.sql(self.query.statement, args=self._values(session) or None)
+
+    def _values(self, session: Any) -> dict[str, Any]:
+        """Return the parameters as typed literals, cast by Spark: its `args` take no casts."""
+        from pyspark.sql import functions as sql
+        from pyspark.sql.connect.column import Column
+        from pyspark.sql.connect.expressions import LiteralExpression
+
+        parameters = self.query.parameters
+        if not parameters:
+            return {}
+        row = session.range(1).select(*(sql.lit(each.value).cast(each.type).alias(each.name) for each in parameters))
+        values, types = row.collect()[0], [each.dataType for each in row.schema.fields]
+        typed = zip(parameters, values, types, strict=True)
+        return {each.name: Column(LiteralExpression(value, kind)) for each, value, kind in typed}
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -123,10 +134,6 @@ def _text(name: str, kind: Any) -> str:
     if simple == "binary":
         return f"base64({name}) AS {name}"
     return f"CAST({name} AS STRING) AS {name}"
-
-
-def _ddl(type_: str) -> str:
-    return type_.strip() or "STRING"
 
 
 def _quoted(name: str) -> str:
