@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.bundle import Choice, Identity, read_offline
 from harness.bundle.git import read_git
 
 AUTHOR = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
@@ -46,3 +47,18 @@ def test_git_of_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert read_git(tmp_path) == nothing
     monkeypatch.setenv("PATH", str(tmp_path))
     assert read_git(tmp_path) == nothing
+
+
+def test_a_bundle_names_its_repository(repository: Path) -> None:
+    """What it says of itself goes first."""
+    folder = repository / "project"
+    folder.mkdir()
+    source = "${bundle.git.origin_url} ${bundle.git.branch} ${bundle.git.commit}"
+    task = "{task_key: c, condition_task: {op: EQUAL_TO, left: a, right: a}}"
+    (folder / "databricks.yml").write_text(
+        f"bundle: {{name: b, git: {{branch: mine}}}}\nresources: {{jobs: {{j: {{description: '{source}', tasks: [{task}]}}}}}}\n"
+    )
+
+    found = read_offline(folder, Identity("ann@example.com", "http://127.0.0.1:1"), Choice())
+
+    assert found.resources[0].body["description"] == f"https://example.com/a.git mine {read_git(folder)['commit']}"

@@ -8,7 +8,7 @@ from harness.bundle.model import Bundle, Choice, Identity, Resource, Source
 from harness.bundle.outlook import Outlook
 from harness.bundle.parameters import RunParameters
 from harness.bundle.plan import Plan
-from harness.bundle.reading import read_bundle
+from harness.bundle.reading import read_bundle, read_offline
 from harness.bundle.resolver import resolve
 from harness.bundle.run import RunResult, TaskResult, cancel, follow, job_of, look, run_job, start_job
 from harness.bundle.telling import Display
@@ -37,6 +37,7 @@ __all__ = [
     "load_deployed",
     "look",
     "read_bundle",
+    "read_offline",
     "read_sources",
     "resolve",
     "run_job",

@@ -41,7 +41,8 @@ class Choice:
     """What the command line and the environment say: target (None: the default one), variables from each.
 
     `overrides` are the texts of `variable-overrides.json` by target.
-    `ignore_host` is that the bundle is for this workspace, whatever host it pins.
+    `ignore_host` is that the bundle is for this workspace, whatever host it pins. `git` is what `${bundle.git.…}` says where the bundle
+    itself does not: branch, commit and origin_url.
     """
 
     target: str | None = None
@@ -49,6 +50,7 @@ class Choice:
     environment: Mapping[str, str] = field(default_factory=dict)
     ignore_host: bool = False
     overrides: Mapping[str, str] = field(default_factory=dict)
+    git: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from typing import Any
 from databricks.sdk import WorkspaceClient
 
 from harness.bundle.files import read_overrides, read_sources
+from harness.bundle.git import read_git
 from harness.bundle.model import Bundle, Choice, Identity
 from harness.bundle.resolver import resolve
+from harness.bundle.targets import Find, nothing_there
 from harness.errors import NotEmulated, UserError
 
 # How what a `lookup` names is found: all there are, what is compared with the name, and what the variable then is.
@@ -27,10 +29,18 @@ _FOUND: Mapping[str, tuple[Callable[[WorkspaceClient], Iterable[Any]], str, str]
 
 def read_bundle(folder: Path, workspace: WorkspaceClient, choice: Choice) -> Bundle:
     """Return the bundle in `folder`, resolved for whoever `workspace` says we are."""
-    user = workspace.current_user.me().user_name or ""
-    chosen = replace(choice, overrides={**read_overrides(folder), **choice.overrides})
-    identity = Identity(user, workspace.config.host)
-    return resolve(read_sources(folder), choice=chosen, identity=identity, find=lambda kind, name: find(workspace, kind, name))
+    identity = Identity(workspace.current_user.me().user_name or "", workspace.config.host)
+    return _resolved(folder, identity, choice, lambda kind, name: find(workspace, kind, name))
+
+
+def read_offline(folder: Path, identity: Identity, choice: Choice) -> Bundle:
+    """Return the bundle in `folder`, resolved without a workspace: nothing can be looked up."""
+    return _resolved(folder, identity, choice, nothing_there)
+
+
+def _resolved(folder: Path, identity: Identity, choice: Choice, find: Find) -> Bundle:
+    chosen = replace(choice, overrides={**read_overrides(folder), **choice.overrides}, git=read_git(folder))
+    return resolve(read_sources(folder), choice=chosen, identity=identity, find=find)
 
 
 def find(workspace: WorkspaceClient, kind: str, name: str) -> str:

@@ -47,7 +47,7 @@ def resolve(sources: Sequence[Source], *, choice: Choice, identity: Identity, fi
         tree = _without_host(tree)
     check_mode(tree, mode, target)
     check_sections(tree)
-    tree = _with_paths(_with_bundle(tree, target, mode), identity)
+    tree = _with_paths(_with_git(_with_bundle(tree, target, mode), choice.git), identity)
     tree = Resolution(_Settings(tree, identity).find, lambda path: path[0] == "resources").tree(tree)
     _check_host(tree, identity)
     check_run_as(tree, identity)
@@ -89,6 +89,13 @@ def _with_bundle(tree: Node, target: str, mode: str | None) -> Node:
         raise UserError(f"{tree.at.file}: bundle.name is missing; add it")
     tree = tree.with_path(("bundle", "target"), node(target, section.at))
     return tree.with_path(("bundle", "mode"), node(mode, section.at)) if mode is not None else tree
+
+
+def _with_git(tree: Node, git: Mapping[str, str]) -> Node:
+    for name, value in git.items():
+        if tree.find("bundle", "git", name) is None:
+            tree = tree.with_path(("bundle", "git", name), node(value, tree.at))
+    return tree
 
 
 def _with_paths(tree: Node, identity: Identity) -> Node:

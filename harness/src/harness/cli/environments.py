@@ -84,7 +84,7 @@ def _wheels(paths: Sequence[Path]) -> Iterator["Subject"]:
 
 
 def _environments(folder: Path | None, target: str | None, var: Sequence[str] | None) -> Iterator["Subject"]:
-    from harness.bundle import Choice, Identity, find_bundle, read_sources, resolve
+    from harness.bundle import Choice, Identity, find_bundle, read_offline
     from harness.bundle.build import build_artifacts
     from harness.bundle.wheels import find_wheels
     from harness.cli.opening import pairs
@@ -93,7 +93,7 @@ def _environments(folder: Path | None, target: str | None, var: Sequence[str] | 
 
     at = (find_bundle(Path.cwd()) if folder is None else folder).resolve()
     choice = Choice(target or os.environ.get("DATABRICKS_BUNDLE_TARGET") or None, pairs(var, "--var"), dict(os.environ))
-    found = resolve(read_sources(at), choice=choice, identity=Identity(USER_NAME, ""))
+    found = read_offline(at, Identity(USER_NAME, ""), choice)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     wheels = find_wheels(found, at, build_artifacts(found.artifacts, at, lambda line: console.print(escape(line))))
     for key, job in found.of_kind("jobs").items():

@@ -1,7 +1,7 @@
 """What the commands for bundles have in common: which bundle, which workspace, and what options say."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,12 +55,12 @@ def open_bundle(target: str | None, var: Sequence[str] | None, folder: Path | No
     return Opened(bundle, found, workspace, logs)
 
 
-def choice(target: str | None, var: Sequence[str] | None, *, ignore_host: bool, overrides: Mapping[str, str] | None = None) -> "Choice":
-    """Return what the options and the environment say of a bundle; `overrides` as in `Choice`."""
+def choice(target: str | None, var: Sequence[str] | None, *, ignore_host: bool) -> "Choice":
+    """Return what the options and the environment say of a bundle."""
     from harness.bundle import Choice
 
     named = target or os.environ.get("DATABRICKS_BUNDLE_TARGET") or None
-    return Choice(named, pairs(var, "--var"), dict(os.environ), ignore_host=ignore_host, overrides=overrides or {})
+    return Choice(named, pairs(var, "--var"), dict(os.environ), ignore_host=ignore_host)
 
 
 def connect(state: Path | None) -> "tuple[WorkspaceClient, Path | None]":

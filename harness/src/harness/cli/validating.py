@@ -73,8 +73,7 @@ def validate(
 
 
 def _read(target: str | None, var: list[str] | None, bundle: Path | None, state: Path | None, *, ignore_host: bool) -> _Read:
-    from harness.bundle import Identity, find_bundle, read_sources, resolve
-    from harness.bundle.files import read_overrides
+    from harness.bundle import Identity, find_bundle, read_offline
     from harness.config import USER_NAME
 
     named = bool(os.environ.get("DATABRICKS_HOST") and os.environ.get("DATABRICKS_TOKEN"))
@@ -82,6 +81,5 @@ def _read(target: str | None, var: list[str] | None, bundle: Path | None, state:
         at = open_bundle(target, var, bundle, state, ignore_host=ignore_host)
         return _Read(at.bundle, at.folder, offline=False)
     folder = find_bundle(Path.cwd()) if bundle is None else bundle
-    chosen = choice(target, var, ignore_host=ignore_host, overrides=read_overrides(folder))
-    resolved = resolve(read_sources(folder), choice=chosen, identity=Identity(USER_NAME, "http://127.0.0.1"))
-    return _Read(resolved, folder, offline=True)
+    chosen = choice(target, var, ignore_host=ignore_host)
+    return _Read(read_offline(folder, Identity(USER_NAME, "http://127.0.0.1"), chosen), folder, offline=True)
