@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, mean_squared_error, r2_score
 
 from harness.monitoring.compute import Source, compute
+from harness.monitoring.fitness import UnfitTable
 from harness.monitoring.model import GranularityName, InferenceLogConfig
-from harness.monitoring.sample import Sample, UnfitTable
+from harness.monitoring.sample import Sample
 from harness.monitoring.windows import GRANULARITIES
 
 Row = dict[str, object]

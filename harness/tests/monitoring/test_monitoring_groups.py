@@ -11,8 +11,9 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from harness.monitoring.classification import classes_of, classification_quality
 from harness.monitoring.compute import Metrics, Source, compute
+from harness.monitoring.fitness import UnfitTable
 from harness.monitoring.model import InferenceLogConfig
-from harness.monitoring.sample import Sample, UnfitTable
+from harness.monitoring.sample import Sample
 
 Row = dict[str, object]
 SCHEMA = pa.schema(

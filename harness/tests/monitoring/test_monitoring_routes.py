@@ -1,6 +1,7 @@
 """Monitors through the unmodified SDK, over HTTP, on real Delta tables."""
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ from databricks.sdk.service.dataquality import (
     Refresh,
     RefreshState,
     SnapshotConfig,
+    TimeSeriesConfig,
 )
 from deltalake import DeltaTable, write_deltalake
 
@@ -169,6 +171,11 @@ def test_a_missing_monitor_is_a_404_in_the_platform_s_words(workspace: Workspace
         pytest.param({"inference_log": inference_log(granularities=[])}, "granularities", id="no granularity"),
         pytest.param({"inference_log": inference_log(label_column="prediction")}, "a column of its own", id="one column twice"),
         pytest.param({"inference_log": inference_log(model_id_column="window")}, "rename it", id="reserved name"),
+        pytest.param(
+            {"inference_log": None, "time_series": TimeSeriesConfig(timestamp_column="at", granularities=[])},
+            "granularities",
+            id="time series without granularity",
+        ),
         pytest.param({"slicing_exprs": ["zone", "zone"]}, "expressions that differ", id="slice twice"),
         pytest.param({"schedule": schedule("0 0 8 * *")}, r"schedule\.quartz_cron_expression '0 0 8 \* \*': 5 fields", id="cron"),
         pytest.param({"schedule": schedule(zone="Mars")}, "schedule.timezone_id: Mars; expected a name such as UTC", id="zone"),
@@ -184,18 +191,72 @@ def test_a_bad_configuration_is_a_400(workspace: WorkspaceClient, config: dict[s
     assert list(workspace.data_quality.list_monitor()) == []
 
 
-@pytest.mark.parametrize(
-    ("config", "named"),
-    [
-        pytest.param({"snapshot": SnapshotConfig(), "inference_log": None}, "snapshot", id="snapshot"),
-    ],
-)
-def test_what_is_not_computed_is_refused_by_name(workspace: WorkspaceClient, config: dict[str, object], named: str) -> None:
-    """A field the harness cannot honour is a 501 that names it, never a monitor that ignores it."""
-    with pytest.raises(DatabricksError, match=f"{named}.* is not emulated") as caught:
-        workspace.data_quality.create_monitor(monitor_of(**config))
+def test_snapshots_gather_one_instant_a_refresh(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
+    """Each refresh adds its instant and is compared with the one before, by what that one saw; the baseline stays once."""
+    write_trips()
+    base = tables.table_path(FullName("main", "s", "train"))
+    write_deltalake(base, pa.table({"distance": [3.0], "fare": [3.0]}))
+    service.start()
+    workspace.data_quality.create_monitor(
+        monitor_of(snapshot=SnapshotConfig(), inference_log=None, baseline_table_name="main.s.train", slicing_exprs=["model_version"])
+    )
+    assert wait_for_end(workspace).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+    write_trips(days=3)
 
-    assert caught.value.error_code == "NOT_IMPLEMENTED"
+    again = workspace.data_quality.create_refresh("table", TABLE_ID, Refresh(object_type="table", object_id=TABLE_ID))
+    assert wait_for_end(workspace, again.refresh_id).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+
+    profile, drift = (read(tables, f"trips_{name}_metrics").to_pylist() for name in ("profile", "drift"))
+    whole = [row for row in profile if row["column_name"] == ":table" and row["slice_key"] is None]
+    assert sorted((row["log_type"], row["count"], row["logging_table_commit_version"]) for row in whole) == [
+        ("BASELINE", 1, 1),
+        ("INPUT", 12, 0),
+        ("INPUT", 18, 1),
+    ]
+    instants = sorted(row["window"]["start"] for row in whole if row["window"])
+    (change,) = [row for row in drift if row["drift_type"] == "CONSECUTIVE" and row["column_name"] == "distance" and not row["slice_key"]]
+    assert (change["window"]["start"], change["window_cmp"]["start"]) == (instants[1], instants[0])
+    assert (change["count_delta"], change["avg_delta"], change["wasserstein_distance"]) == (6, 3.0, pytest.approx(3.0))
+    assert sum(row["drift_type"] == "BASELINE" and row["column_name"] == "distance" and not row["slice_key"] for row in drift) == 2
+
+
+def test_snapshot_is_not_compared_with_another_table_of_the_same_name(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
+    """The table was dropped and made again: the version that the last refresh saw is not that one any more."""
+    write_trips()
+    service.start()
+    workspace.data_quality.create_monitor(monitor_of(snapshot=SnapshotConfig(), inference_log=None))
+    wait_for_end(workspace)
+    shutil.rmtree(tables.table_path(FullName("main", "s", "trips")))
+    write_trips(days=3)
+
+    again = workspace.data_quality.create_refresh("table", TABLE_ID, Refresh(object_type="table", object_id=TABLE_ID))
+
+    assert wait_for_end(workspace, again.refresh_id).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+    assert read(tables, "trips_drift_metrics").num_rows == 0
+    assert len({str(row["window"]) for row in read(tables, "trips_profile_metrics").to_pylist()}) == 2
+
+
+def test_time_series_need_no_model(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
+    """Rows by window and granularity, none by model; every column is profiled."""
+    write_trips()
+    service.start()
+    hourly = [AggregationGranularity.AGGREGATION_GRANULARITY_1_HOUR, AggregationGranularity.AGGREGATION_GRANULARITY_1_DAY]
+
+    workspace.data_quality.create_monitor(
+        monitor_of(time_series=TimeSeriesConfig(timestamp_column="at", granularities=hourly), inference_log=None)
+    )
+
+    assert wait_for_end(workspace).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+    profile = read(tables, "trips_profile_metrics")
+    assert profile.num_rows == (2 + 12) * 6
+    assert "model_version" not in profile.column_names
+    assert {row["granularity"] for row in read(tables, "trips_drift_metrics").to_pylist()} == {"1 hour", "1 day"}
 
 
 def test_slices_and_baseline_are_in_the_metric_tables(

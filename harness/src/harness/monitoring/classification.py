@@ -13,22 +13,24 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Label and prediction of each row as codes into `names`; -1 where it is NULL or NaN."""
+    """Label and prediction of each row as codes into `names`, -1 where it is NULL or NaN; `numbers` says that names are of numbers."""
 
     names: tuple[str, ...]
     label: Counts
     prediction: Counts
+    numbers: bool
 
 
 def classes_of(label: pa.Array, prediction: pa.Array) -> Classes:
     """Return the classes of two columns, which are compared as text: `1` and `1.0` are one class only where both are numbers."""
-    if all(pa.types.is_integer(column.type) or pa.types.is_floating(column.type) for column in (label, prediction)):
+    numbers = all(pa.types.is_integer(column.type) or pa.types.is_floating(column.type) for column in (label, prediction))
+    if numbers:
         label, prediction = (pc.cast(column, pa.float64(), safe=False) for column in (label, prediction))
         label, prediction = (pc.if_else(pc.is_nan(column), None, column) for column in (label, prediction))
     texts = pa.concat_arrays([pc.cast(column, pa.string()) for column in (label, prediction)])
     names = sorted(pc.unique(texts.drop_null()).to_pylist())
     codes = pc.fill_null(pc.index_in(texts, pa.array(names, pa.string())), -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return Classes(tuple(names), codes[: len(label)], codes[len(label) :])
+    return Classes(tuple(names), codes[: len(label)], codes[len(label) :], numbers)
 
 
 def classification_quality(classes: Classes, rows: npt.NDArray[np.int64]) -> dict[str, object] | None:
@@ -51,9 +53,9 @@ def classification_quality(classes: Classes, rows: npt.NDArray[np.int64]) -> dic
         "confusion_matrix": [
             {"prediction": names[column], "label": names[row], "count": int(table[row, column])} for row, column in np.argwhere(table > 0)
         ],
-        "precision": _averages(names, precision, labelled),
-        "recall": _averages(names, recall, labelled),
-        "f1_score": _averages(names, f1, labelled),
+        "precision": averages(names, precision, labelled),
+        "recall": averages(names, recall, labelled),
+        "f1_score": averages(names, f1, labelled),
     }
 
 
@@ -61,7 +63,8 @@ def _share(part: Numbers, whole: Counts) -> Numbers:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _averages(names: list[str], scores: Numbers, weights: Counts) -> dict[str, object]:
+def averages(names: list[str], scores: Numbers, weights: Counts) -> dict[str, object]:
+    """Return each class's score, their mean, and their mean weighted by how many rows have the class as label."""
     return {
         "one_vs_all": list(zip(names, map(float, scores), strict=True)),
         "macro": float(scores.mean()),

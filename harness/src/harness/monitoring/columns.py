@@ -7,17 +7,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.monitoring.spark_types import is_bytes, is_number, is_text, is_time, spark_type
+
 Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_EXACT = 2**53  # the whole numbers up to here are doubles
 
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """A numeric column as doubles."""
+    """A numeric column as doubles; `codes` tell values apart that are the same double: large BIGINTs and DECIMALs."""
 
     name: str
     data_type: str
-    valid: npt.NDArray[np.bool_]
+    valid: Mask
     values: npt.NDArray[np.float64]
+    codes: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,66 +32,43 @@ class TimeColumn:
 
     name: str
     data_type: str
-    valid: npt.NDArray[np.bool_]
+    valid: Mask
     values: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryColumn:
-    """A string or boolean column as codes into `categories`; `lengths` (of each category, in characters) only for strings."""
+    """A string or boolean column as codes into `categories`, ascending; `lengths` (of each category, in characters) only for strings."""
 
     name: str
     data_type: str
-    valid: npt.NDArray[np.bool_]
+    valid: Mask
     codes: npt.NDArray[np.int64]
-    categories: tuple[str, ...]
+    categories: pa.StringArray
     lengths: npt.NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, slots=True)
-class OpaqueColumn:
-    """A column of which only NULLs are counted: binary, array, map, struct."""
+class BytesColumn:
+    """A binary column: the length in bytes of each row's value, and codes that tell values apart."""
 
     name: str
     data_type: str
-    valid: npt.NDArray[np.bool_]
+    valid: Mask
+    codes: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
 
 
-Column = NumberColumn | TimeColumn | CategoryColumn | OpaqueColumn
+@dataclass(frozen=True, slots=True)
+class OpaqueColumn:
+    """A column of which only NULLs are counted: array, map, struct."""
 
-_SPARK_NAMES = {
-    pa.int8(): "tinyint",
-    pa.int16(): "smallint",
-    pa.int32(): "int",
-    pa.int64(): "bigint",
-    pa.float32(): "float",
-    pa.float64(): "double",
-    pa.bool_(): "boolean",
-    pa.date32(): "date",
-}
+    name: str
+    data_type: str
+    valid: Mask
 
 
-def spark_type(type_: pa.DataType) -> str:
-    """Return the name Spark has for an Arrow type, as `data_type` shows it."""
-    if type_ in _SPARK_NAMES:
-        return _SPARK_NAMES[type_]
-    if pa.types.is_timestamp(type_):
-        return "timestamp" if type_.tz else "timestamp_ntz"
-    if is_text(type_):
-        return "string"
-    if pa.types.is_decimal(type_):
-        return f"decimal({type_.precision},{type_.scale})"
-    return "binary" if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) else str(type_)
-
-
-def is_number(type_: pa.DataType) -> bool:
-    """Return whether a column of this type is profiled as a number."""
-    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))
-
-
-def is_time(type_: pa.DataType) -> bool:
-    """Return whether a column of this type is profiled as a moment."""
-    return bool(pa.types.is_timestamp(type_) or pa.types.is_date(type_))
+Column = NumberColumn | TimeColumn | CategoryColumn | BytesColumn | OpaqueColumn
 
 
 def prepare(name: str, array: pa.ChunkedArray) -> Column:
@@ -94,11 +77,14 @@ def prepare(name: str, array: pa.ChunkedArray) -> Column:
     data_type = spark_type(array.type)
     valid = pc.is_valid(array).to_numpy(zero_copy_only=False)
     if is_number(array.type):
-        return NumberColumn(name, data_type, valid, doubles(array))
+        return _numbers(name, data_type, valid, array)
     if is_time(array.type):
         return TimeColumn(name, data_type, valid, moments(array))
     if is_text(array.type) or pa.types.is_boolean(array.type):
         return _categories(name, data_type, valid, array)
+    if is_bytes(array.type):
+        lengths = pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        return BytesColumn(name, data_type, valid, _codes(array), lengths)
     return OpaqueColumn(name, data_type, valid)
 
 
@@ -117,14 +103,21 @@ def moments(array: pa.Array) -> npt.NDArray[np.int64]:
     return numbers
 
 
-def _categories(name: str, data_type: str, valid: npt.NDArray[np.bool_], array: pa.Array) -> CategoryColumn:
-    encoded = pc.cast(array, pa.string()).dictionary_encode()
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    lengths = pc.utf8_length(encoded.dictionary).to_numpy(zero_copy_only=False).astype(np.int64)
-    categories = tuple(encoded.dictionary.to_pylist())
+def _numbers(name: str, data_type: str, valid: Mask, array: pa.Array) -> NumberColumn:
+    values = doubles(array)
+    wide = pa.types.is_decimal(array.type) or (pa.types.is_int64(array.type) and bool(np.any(np.abs(values[valid]) >= _EXACT)))
+    return NumberColumn(name, data_type, valid, values, _codes(array) if wide else None)
+
+
+def _categories(name: str, data_type: str, valid: Mask, array: pa.Array) -> CategoryColumn:
+    texts = pc.cast(array, pa.string())
+    categories = pc.unique(texts).drop_null()
+    categories = categories.take(pc.array_sort_indices(categories))
+    codes = pc.fill_null(pc.index_in(texts, categories), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    lengths = pc.utf8_length(categories).to_numpy(zero_copy_only=False).astype(np.int64)
     return CategoryColumn(name, data_type, valid, codes, categories, lengths if is_text(array.type) else None)
 
 
-def is_text(type_: pa.DataType) -> bool:
-    """Return whether a column of this type holds text."""
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
+def _codes(array: pa.Array) -> npt.NDArray[np.int64]:
+    codes: npt.NDArray[np.int64] = pc.fill_null(array.dictionary_encode().indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes

@@ -1,5 +1,7 @@
 """Rules of a monitor's configuration: whether it makes sense, and how an update changes it. Pure."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from harness import quartz
@@ -19,7 +21,6 @@ def checked(config: DataProfilingConfig | None) -> DataProfilingConfig:
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none"
         raise invalid(f"data_profiling_config needs exactly one of snapshot, time_series, inference_log; found {found}")
-    _refuse_what_is_not_computed(config)
     _check_slices(config)
     if config.schedule is not None:
         _check_schedule(config.schedule)
@@ -27,13 +28,11 @@ def checked(config: DataProfilingConfig | None) -> DataProfilingConfig:
         _check_notifications(config.notification_settings)
     if config.inference_log is not None:
         _check_inference_log(config.inference_log)
+    if config.time_series is not None:
+        _check_granularities("data_profiling_config.time_series", config.time_series.granularities)
+    if config.custom_metrics:
+        raise NotEmulated("data_profiling_config.custom_metrics")
     return config
-
-
-def _refuse_what_is_not_computed(config: DataProfilingConfig) -> None:
-    for name in ("snapshot", "time_series", "custom_metrics"):
-        if getattr(config, name) not in (None, ()):
-            raise NotEmulated(f"data_profiling_config.{name}")
 
 
 def _check_schedule(schedule: CronSchedule) -> None:
@@ -62,16 +61,23 @@ def _check_slices(config: DataProfilingConfig) -> None:
 
 def _check_inference_log(log: InferenceLogConfig) -> None:
     where = "data_profiling_config.inference_log"
-    if not log.granularities:
-        raise invalid(f"{where}.granularities needs at least one value")
-    if len(set(log.granularities)) < len(log.granularities):
-        raise invalid(f"{where}.granularities names a value twice: {', '.join(log.granularities)}")
-    named = [log.timestamp_column, log.prediction_column, log.model_id_column, *([log.label_column] if log.label_column else [])]
+    _check_granularities(where, log.granularities)
+    optional = [name for name in (log.label_column, log.prediction_proba_column) if name is not None]
+    named = [log.timestamp_column, log.prediction_column, log.model_id_column, *optional]
     if len(set(named)) < len(named) or not all(named):
         raise invalid(f"{where} needs a column of its own for each of timestamp, prediction, model id and label; found {', '.join(named)}")
+    if log.is_regression and log.prediction_proba_column is not None:
+        raise invalid(f"{where}: a column of probabilities goes with the problem type classification; found regression")
     # Assumption: a model-id column named like one of the metric tables' own columns cannot stand beside it.
     if log.model_id_column in RESERVED:
         raise invalid(f"{where}.model_id_column '{log.model_id_column}' is the name of a metric table's own column; rename it")
+
+
+def _check_granularities(where: str, granularities: Sequence[str]) -> None:
+    if not granularities:
+        raise invalid(f"{where}.granularities needs at least one value")
+    if len(set(granularities)) < len(granularities):
+        raise invalid(f"{where}.granularities names a value twice: {', '.join(granularities)}")
 
 
 def updated(config: DataProfilingConfig, body: Document, mask: str) -> DataProfilingConfig:

@@ -128,12 +128,6 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     failure: str | None = None
 
     @property
-    def inference_log(self) -> InferenceLogConfig:
-        """The configuration's inference log, which `checked` has seen."""
-        assert self.config.inference_log is not None  # noqa: S101 - `checked`
-        return self.config.inference_log
-
-    @property
     def profile_table(self) -> str:
         """The full name of the profile metrics table."""
         return f"{self.output_schema}.{self.table.rpartition('.')[2]}_profile_metrics"

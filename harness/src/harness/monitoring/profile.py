@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from harness.monitoring.columns import CategoryColumn, Column, NumberColumn, OpaqueColumn, Rows, TimeColumn
+from harness.monitoring.columns import BytesColumn, CategoryColumn, Column, NumberColumn, OpaqueColumn, Rows, TimeColumn
+from harness.monitoring.quantiles import quantiles
 
-QUANTILES = 1000
 FREQUENT_ITEMS = 100
 MICROS = 1_000_000
 
@@ -52,13 +52,18 @@ def summarize(column: Column, rows: Rows) -> Summary:
         case NumberColumn():
             ordered = np.sort(column.values[held])
             usable = ordered[np.isfinite(ordered)]
-            return Summary(column.name, column.data_type, _base(rows, held) | _number_cells(ordered), Numeric(usable))
+            distinct = None if column.codes is None else len(np.unique(column.codes[held]))
+            return Summary(column.name, column.data_type, _base(rows, held) | _number_cells(ordered, distinct), Numeric(usable))
         case TimeColumn():
             return Summary(column.name, column.data_type, _base(rows, held) | _time_cells(column.values[held]))
         case CategoryColumn():
             codes, counts = np.unique(column.codes[held], return_counts=True)
             cells = _base(rows, held) | _category_cells(column, codes, counts)
             return Summary(column.name, column.data_type, cells, Categorical(codes, counts))
+        case BytesColumn():
+            # Assumption: bytes have lengths and a number of distinct values as text has, but no frequent items, which are text.
+            cells = _base(rows, held) | _lengths(column.lengths[held]) | _distinct(len(np.unique(column.codes[held])), len(held))
+            return Summary(column.name, column.data_type, cells)
         case OpaqueColumn():
             return Summary(column.name, column.data_type, _base(rows, held))
 
@@ -69,12 +74,13 @@ def _base(rows: Rows, held: Rows) -> dict[str, object]:
     return {"count": len(held), "num_nulls": nulls, "percent_null": percent(nulls, len(rows))}
 
 
-def _number_cells(ordered: npt.NDArray[np.float64]) -> dict[str, object]:
+def _number_cells(ordered: npt.NDArray[np.float64], distinct: int | None) -> dict[str, object]:
     # Assumption: NaN counts as a value and is left out of every figure but `count`, `num_nan` and `percent_nan`.
     total = len(ordered)
     values = ordered[~np.isnan(ordered)]
     nans, zeros = total - len(values), int(np.count_nonzero(values == 0))
-    distinct = int(np.count_nonzero(np.diff(values)) + 1) if len(values) else 0
+    if distinct is None:
+        distinct = int(np.count_nonzero(values[1:] != values[:-1]) + 1) if len(values) else 0
     cells: dict[str, object] = {
         "num_nan": nans,
         "percent_nan": percent(nans, total),
@@ -86,17 +92,17 @@ def _number_cells(ordered: npt.NDArray[np.float64]) -> dict[str, object]:
 
 
 def _moments_of(values: npt.NDArray[np.float64]) -> dict[str, object]:
-    # Assumption: 1000 values at the ranks (i + ½)/1000, so that neither end weighs more than its rows do.
-    ranks = ((np.arange(QUANTILES) + 0.5) / QUANTILES * len(values)).astype(np.int64)
-    return {
-        "avg": float(values.mean()),
-        "quantiles": values[ranks],
-        "min": float(values[0]),
-        "max": float(values[-1]),
-        # Assumption: the sample's standard deviation, as Spark's `stddev`; NULL for one value.
-        "stddev": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "median": float(np.median(values)),
-    }
+    # Infinities count, as in Spark: their mean is infinite or, of both signs, NaN.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return {
+            "avg": float(values.mean()),
+            "quantiles": quantiles(values),
+            "min": float(values[0]),
+            "max": float(values[-1]),
+            # Assumption: the sample's standard deviation, as Spark's `stddev`; NULL for one value.
+            "stddev": float(values.std(ddof=1)) if len(values) > 1 else None,
+            "median": float(np.median(values)),
+        }
 
 
 def _time_cells(values: npt.NDArray[np.int64]) -> dict[str, object]:
@@ -109,14 +115,18 @@ def _time_cells(values: npt.NDArray[np.int64]) -> dict[str, object]:
 
 def _category_cells(column: CategoryColumn, codes: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> dict[str, object]:
     cells = _distinct(len(codes), int(counts.sum()))
-    named = sorted(((-int(count), column.categories[code]) for code, count in zip(codes, counts, strict=True)))
-    cells["frequent_items"] = [{"item": item, "count": -count} for count, item in named[:FREQUENT_ITEMS]]
-    if column.lengths is not None and len(codes):
-        lengths = column.lengths[codes]
-        cells["min_length"] = float(lengths.min())
-        cells["max_length"] = float(lengths.max())
-        cells["avg_length"] = float(np.average(lengths, weights=counts))
-    return cells
+    # The most frequent first, then by name: codes ascend with names.
+    ranked = np.argsort(-counts, kind="stable")[:FREQUENT_ITEMS]
+    items = column.categories.take(codes[ranked]).to_pylist()
+    cells["frequent_items"] = [{"item": item, "count": int(count)} for item, count in zip(items, counts[ranked], strict=True)]
+    return cells if column.lengths is None else cells | _lengths(column.lengths[codes], counts)
+
+
+def _lengths(lengths: npt.NDArray[np.int64], counts: npt.NDArray[np.int64] | None = None) -> dict[str, object]:
+    if not len(lengths):
+        return {}
+    average = float(np.average(lengths, weights=counts))
+    return {"min_length": float(lengths.min()), "max_length": float(lengths.max()), "avg_length": average}
 
 
 def _distinct(distinct: int, total: int) -> dict[str, object]:

@@ -8,10 +8,19 @@ import numpy.typing as npt
 
 from harness.monitoring.classification import Classes, classification_quality
 from harness.monitoring.columns import Rows
+from harness.monitoring.fairness import fairness
+from harness.monitoring.probabilities import Probabilities, probability_quality
 
 Numbers = npt.NDArray[np.float64]
-Quality = Callable[[Rows], Mapping[str, object]]
-"""From positions of rows to the cells of their quality; empty when no row has both label and prediction."""
+Cells = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How to judge rows, by their positions; `fairness` judges the rows of a group (first) against those outside of it."""
+
+    of: Callable[[Rows], Cells]
+    fairness: Callable[[Rows, Rows], Cells] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +37,41 @@ class RegressionQuality:
 def regression(label: Numbers, prediction: Numbers) -> Quality:
     """Return the quality of a regression, NaN being a value that is not there."""
 
-    def quality(rows: Rows) -> Mapping[str, object]:
+    def quality(rows: Rows) -> Cells:
         errors = regression_quality(label[rows], prediction[rows])
         return asdict(errors) | {"mean_absolute_error": errors.mean_average_error} if errors else {}
 
-    return quality
+    return Quality(quality)
 
 
-def classification(classes: Classes) -> Quality:
+def classification(classes: Classes, probabilities: Probabilities | None = None) -> Quality:
     """Return the quality of a classification."""
 
-    def quality(rows: Rows) -> Mapping[str, object]:
-        return classification_quality(classes, rows) or {}
+    def quality(rows: Rows) -> Cells:
+        scores = classification_quality(classes, rows) or {}
+        return scores if probabilities is None else scores | probability_quality(probabilities, classes, rows)
 
-    return quality
+    return Quality(quality, lambda group, others: fairness(classes, group, others))
 
 
 def regression_quality(label: Numbers, prediction: Numbers) -> RegressionQuality | None:
     """Return the errors over the rows that have both values; None when no row has."""
     # Assumption: a NaN label or prediction is left out like a NULL.
     both = ~(np.isnan(label) | np.isnan(prediction))
-    truth, error = label[both], prediction[both] - label[both]
+    with np.errstate(invalid="ignore"):
+        truth, error = label[both], prediction[both] - label[both]
     if not len(truth):
         return None
-    squared = float(np.mean(error**2))
-    return RegressionQuality(
-        mean_squared_error=squared,
-        root_mean_squared_error=float(np.sqrt(squared)),
-        mean_average_error=float(np.mean(np.abs(error))),
-        mean_absolute_percentage_error=_relative(truth, error),
-        r2_score=_explained(truth, error),
-    )
+    # Infinities count, as they would in Spark: the errors are infinite or, where infinity was right, NaN.
+    with np.errstate(invalid="ignore", over="ignore"):
+        squared = float(np.mean(error**2))
+        return RegressionQuality(
+            mean_squared_error=squared,
+            root_mean_squared_error=float(np.sqrt(squared)),
+            mean_average_error=float(np.mean(np.abs(error))),
+            mean_absolute_percentage_error=_relative(truth, error),
+            r2_score=_explained(truth, error),
+        )
 
 
 def _relative(truth: Numbers, error: Numbers) -> float | None:

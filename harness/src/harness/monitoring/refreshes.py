@@ -11,11 +11,10 @@ from harness.clock import Clock, millis
 from harness.errors import ApiError
 from harness.ids import Ids
 from harness.monitoring import tables as delta
-from harness.monitoring.compute import Source, compute
+from harness.monitoring.computation import Computation
+from harness.monitoring.fitness import UnfitTable
 from harness.monitoring.model import Monitor, Notification, Refresh, RefreshState, RefreshTrigger
 from harness.monitoring.ports import Expressions, Tables
-from harness.monitoring.reading import Reader
-from harness.monitoring.sample import UnfitTable
 from harness.names import FullName
 from harness.state import Documents, Store
 
@@ -23,17 +22,16 @@ log = logging.getLogger(__name__)
 
 
 class Refreshes:
-    """Every refresh of every monitor. `lookback` as `MonitoringService` has it."""
+    """Every refresh of every monitor. `lookback` and `quantile_grid` as `MonitoringService` has them."""
 
     def __init__(
         self, *, clock: Clock, ids: Ids, store: Store, tables: Tables, expressions: Expressions, monitors: Documents[Monitor],
-        lookback: dt.timedelta | None,
+        lookback: dt.timedelta | None, quantile_grid: bool = False,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._ids = ids
         self._tables = tables
-        self._reader = Reader(tables, expressions)
-        self._lookback = lookback
+        self._computation = Computation(tables, expressions, lookback, quantile_grid)
         self._monitors = monitors
         self._refreshes = Documents(store, "monitor_refresh", Refresh)
         self._notifications = Documents(store, "monitor_notification", Notification)
@@ -139,21 +137,7 @@ class Refreshes:
             return self._put(refresh, "MONITOR_REFRESH_STATE_RUNNING"), self._monitors.put(monitor.table_id, active)
 
     def _refresh(self, refresh: Refresh, monitor: Monitor) -> None:
-        if self._tables.table_by_id(monitor.table_id) is None:
-            raise UnfitTable(f"{monitor.table}: the table does not exist any more; delete its monitor")
-        config, created = monitor.config, dt.datetime.fromtimestamp(monitor.created_ms / 1000, dt.UTC)
-        sample, version = self._reader.read(monitor.table, config.slicing_exprs)
-        baseline = None if config.baseline_table_name is None else self._reader.read(config.baseline_table_name, config.slicing_exprs)[0]
-        source = Source(
-            sample=sample,
-            version=version,
-            config=monitor.inference_log,
-            monitor_version=monitor.version,
-            baseline=baseline,
-            slicing=config.slicing_exprs,
-            not_before=None if self._lookback is None else created - self._lookback,
-        )
-        metrics = compute(source)
+        metrics = self._computation.metrics(monitor, self._clock.now())
         current = self._refreshes.get(str(refresh.refresh_id))
         if current is not None and not current.ended:
             delta.replace(self._tables.table_path(FullName.parse(monitor.profile_table)), metrics.profile)

@@ -1,6 +1,6 @@
-"""What a refresh looks at, prepared once: the rows of the monitored table, behind them those of the baseline, and how they group."""
+"""What a refresh looks at, prepared once: the monitored table's rows, below them the baseline's and an earlier version's; their groups."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,17 +8,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harness.monitoring.classification import classes_of
-from harness.monitoring.columns import Column, Rows, doubles, is_number, is_text, is_time, moments, prepare, spark_type
+from harness.monitoring.columns import Column, Mask, Rows, doubles, prepare
+from harness.monitoring.fitness import check_baseline, check_table, times
+from harness.monitoring.kind import Kind
 from harness.monitoring.model import InferenceLogConfig
+from harness.monitoring.probabilities import probabilities_of
 from harness.monitoring.quality import Quality, classification, regression
 from harness.monitoring.schemas import ALL_MODELS
-from harness.monitoring.slicing import WHOLE, Slice, SliceColumn, slices_of
-
-Mask = npt.NDArray[np.bool_]
-
-
-class UnfitTable(Exception):  # noqa: N818 - it says what the table is
-    """The monitored table or its baseline lacks a column, has it in a type that cannot be monitored, or cannot be read as configured."""
+from harness.monitoring.slicing import WHOLE, Slice, SliceColumn, opposites, slices_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,134 +28,135 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The rows of one slice and one model."""
+class Members:
+    """Positions of rows: of the monitored table, of its baseline, of the version that the last refresh of a snapshot saw."""
 
-    slice: Slice
-    model: str
     rows: Rows
     baseline: Rows
+    previous: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rows of one slice and one model; `opposite` are those where a predicate is false, if this is where it is true."""
+
+    slice: Slice
+    model: str | None
+    members: Members
+    opposite: Members | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The columns of both tables, one behind the other; positions below `count` are the monitored table's.
+    """The columns of all tables, one table's rows below the other's; `moments` is empty of a snapshot.
 
-    `common` are the columns that the baseline has too, in a type that can be compared.
+    `common` are the columns that the baseline has too, in a type that can be compared, `kept` those of the earlier version.
     """
 
     columns: Sequence[Column]
     common: frozenset[str]
+    kept: frozenset[str]
     moments: npt.NDArray[np.int64]
-    groups: Sequence[Group]
+    groups: Iterable[Group]
     quality: Quality | None
 
 
-def prepared(sample: Sample, baseline: Sample | None, config: InferenceLogConfig, expressions: Sequence[str]) -> Prepared:
-    """Return both tables ready to be cut into windows, slices and models."""
-    _check_columns(sample, config)
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Each model's name with its code, None being all of them; and the code of each row."""
+
+    named: Sequence[tuple[str | None, int | None]]
+    codes: Rows
+
+
+def prepared(sample: Sample, baseline: Sample | None, previous: Sample | None, kind: Kind, expressions: Sequence[str]) -> Prepared:
+    """Return all tables ready to be cut into windows, slices and models."""
+    check_table(sample.name, sample.rows, kind)
     if baseline is not None:
-        _check_baseline(baseline, config)
-    rows, common = _joined(sample.rows, None if baseline is None else baseline.rows)
-    times = sample.rows[config.timestamp_column].combine_chunks()
-    # Assumption: a row without a timestamp is in no window.
-    timed = times.is_valid().to_numpy(zero_copy_only=False)
-    bases = baseline.slices if baseline is not None and baseline.slices else [None] * len(expressions)
-    columns = [SliceColumn(*slicing) for slicing in zip(expressions, sample.slices, bases, strict=True)]
-    slices = [WHOLE, *(found for column in columns for found in slices_of(column, rows.num_rows))]
-    models = _models(rows[config.model_id_column])
+        check_baseline(baseline.name, baseline.rows, kind)
+    rows, (common, kept) = _joined(sample.rows, [baseline, previous])
+    instants, timed = np.empty(0, np.int64), np.ones(sample.rows.num_rows, np.bool_)
+    if kind.timestamp is not None:
+        # Assumption: a row without a timestamp is in no window.
+        instants, timed = times(sample.name, sample.rows, kind.timestamp)
+    ends = (sample.rows.num_rows, sample.rows.num_rows + (0 if baseline is None else baseline.rows.num_rows))
     return Prepared(
         # Assumption: the model-id column groups and is not profiled itself.
-        columns=[prepare(name, rows[name]) for name in rows.column_names if name != config.model_id_column],
+        columns=[prepare(name, rows[name]) for name in rows.column_names if name != kind.model_id],
         common=common,
-        moments=moments(times),
-        groups=list(_groups(slices, models, timed)),
-        quality=_quality(rows, config),
+        kept=kept,
+        moments=instants,
+        groups=_groups(_slices(sample, [baseline, previous], expressions), _models(rows, kind.model_id), ends, timed),
+        quality=None if kind.log is None else _quality(rows, kind.log),
     )
 
 
-def _groups(slices: Sequence[Slice], models: Sequence[tuple[str, Mask]], timed: Mask) -> Iterator[Group]:
-    count = len(timed)
+def _slices(sample: Sample, others: Sequence[Sample | None], expressions: Sequence[str]) -> list[Slice]:
+    found = [WHOLE]
+    for number, (expression, values) in enumerate(zip(expressions, sample.slices, strict=True)):
+        below = [_slice_values(other, number) for other in others if other is not None]
+        found.extend(slices_of(SliceColumn(expression, values, below)))
+    return found
+
+
+def _slice_values(sample: Sample, number: int) -> pa.ChunkedArray | pa.Array:
+    return sample.slices[number] if sample.slices else pa.nulls(sample.rows.num_rows, pa.string())
+
+
+def _groups(slices: Sequence[Slice], models: Models, ends: Sequence[int], timed: Mask) -> Iterator[Group]:
+    def members(slice_: Slice, code: int | None) -> Members:
+        rows = np.arange(len(models.codes)) if slice_.rows is None else slice_.rows
+        rows = rows if code is None else rows[models.codes[rows] == code]
+        own, baseline, previous = np.split(rows, np.searchsorted(rows, ends))
+        return Members(own[timed[own]], baseline, previous)
+
+    false = opposites(slices)
     for slice_ in slices:
-        for model, chosen in models:
-            members = chosen if slice_.chosen is None else chosen & slice_.chosen
-            yield Group(slice_, model, np.flatnonzero(members[:count] & timed), np.flatnonzero(members[count:]) + count)
+        opposite = false.get(slice_.key) if slice_.value == "true" else None
+        for model, code in models.named:
+            yield Group(slice_, model, members(slice_, code), None if opposite is None else members(opposite, code))
 
 
-def _joined(rows: pa.Table, baseline: pa.Table | None) -> tuple[pa.Table, frozenset[str]]:
-    """Return the rows with the baseline's below them, NULL where it lacks the column, and the columns that both have."""
-    if baseline is None:
-        return rows, frozenset()
-    below = {name: _fitted(baseline, rows.schema.field(name)) for name in rows.column_names}
-    missing = {name: pa.nulls(baseline.num_rows, rows.schema.field(name).type) for name in rows.column_names}
-    joined = {
-        name: pa.chunked_array([*rows[name].chunks, *_chunks(below[name] if below[name] is not None else missing[name])], rows[name].type)
-        for name in rows.column_names
-    }
-    return pa.table(joined), frozenset(name for name, column in below.items() if column is not None)
+def _joined(rows: pa.Table, others: Sequence[Sample | None]) -> tuple[pa.Table, list[frozenset[str]]]:
+    """Return the rows with the others' below them, NULL where one lacks the column, and the columns that each has in common."""
+    chunks = {name: list(rows[name].chunks) for name in rows.column_names}
+    shared: list[frozenset[str]] = []
+    for other in others:
+        fitted = {} if other is None else {field.name: _fitted(other.rows, field) for field in rows.schema}
+        for name, column in fitted.items():
+            count = 0 if other is None else other.rows.num_rows
+            chunks[name].extend([pa.nulls(count, rows.schema.field(name).type)] if column is None else column.chunks)
+        shared.append(frozenset(name for name, column in fitted.items() if column is not None))
+    return pa.table({name: pa.chunked_array(parts, rows.schema.field(name).type) for name, parts in chunks.items()}), shared
 
 
-def _chunks(column: pa.ChunkedArray | pa.Array) -> list[pa.Array]:
-    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-
-
-def _fitted(baseline: pa.Table, field: pa.Field) -> pa.ChunkedArray | None:
+def _fitted(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | None:
     # Assumption: "best-effort heuristics" of the documentation is a cast; a column that cannot be cast counts as missing.
-    if field.name not in baseline.column_names:
+    if field.name not in table.column_names:
         return None
     try:
-        return baseline[field.name].cast(field.type)
+        return table[field.name].cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
 
 
-def _models(ids: pa.ChunkedArray) -> list[tuple[str, Mask]]:
+def _models(rows: pa.Table, column: str | None) -> Models:
+    if column is None:
+        return Models(((None, None),), np.zeros(rows.num_rows, np.int64))
     # Assumption: a row without a model id counts only towards "*", all models.
-    encoded = ids.combine_chunks().cast(pa.string()).dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    named = sorted((name, codes == code) for code, name in enumerate(encoded.dictionary.to_pylist()))
-    return [(ALL_MODELS, np.ones(len(codes), dtype=np.bool_)), *named]
+    encoded = rows[column].combine_chunks().cast(pa.string()).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    named = sorted((name, code) for code, name in enumerate(encoded.dictionary.to_pylist()))
+    return Models(((ALL_MODELS, None), *named), codes)
 
 
-def _quality(rows: pa.Table, config: InferenceLogConfig) -> Quality | None:
-    if config.label_column is None:
+def _quality(rows: pa.Table, log: InferenceLogConfig) -> Quality | None:
+    if log.label_column is None:
         return None
-    label, prediction = (rows[name].combine_chunks() for name in (config.label_column, config.prediction_column))
-    if config.is_regression:
+    label, prediction = (rows[name].combine_chunks() for name in (log.label_column, log.prediction_column))
+    if log.is_regression:
         return regression(doubles(label), doubles(prediction))
-    return classification(classes_of(label, prediction))
-
-
-def _check_columns(sample: Sample, config: InferenceLogConfig) -> None:
-    _check(sample, config.timestamp_column, "TIMESTAMP or DATE", is_time)
-    _check(sample, config.model_id_column, "STRING, BOOLEAN or an integer", _is_key)
-    _check_answers(sample, config)
-
-
-def _check_baseline(baseline: Sample, config: InferenceLogConfig) -> None:
-    # The baseline needs the model-id column, no timestamp: docs.databricks.com, data profiling, baseline table.
-    _check(baseline, config.model_id_column, "STRING, BOOLEAN or an integer", _is_key)
-
-
-def _check_answers(sample: Sample, config: InferenceLogConfig) -> None:
-    expected, fits = ("a number", is_number) if config.is_regression else ("a number, STRING or BOOLEAN", _is_class)
-    _check(sample, config.prediction_column, expected, fits)
-    if config.label_column is not None:
-        _check(sample, config.label_column, expected, fits)
-
-
-def _check(sample: Sample, column: str, expected: str, fits: Callable[[pa.DataType], bool]) -> None:
-    names = sample.rows.column_names
-    if column not in names:
-        raise UnfitTable(f"{sample.name}: column '{column}' is missing, expected {expected}; the table has {', '.join(names)}")
-    found = sample.rows.schema.field(column).type
-    if not fits(found):
-        raise UnfitTable(f"{sample.name}: column '{column}' is {spark_type(found).upper()}, expected {expected}")
-
-
-def _is_key(type_: pa.DataType) -> bool:
-    return spark_type(type_) in {"string", "boolean"} or bool(pa.types.is_integer(type_))
-
-
-def _is_class(type_: pa.DataType) -> bool:
-    return is_number(type_) or is_text(type_) or bool(pa.types.is_boolean(type_))
+    classes = classes_of(label, prediction)
+    if log.prediction_proba_column is None:
+        return classification(classes)
+    return classification(classes, probabilities_of(rows[log.prediction_proba_column].combine_chunks(), classes))

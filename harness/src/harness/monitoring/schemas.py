@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from harness.monitoring.kind import Kind
+
 _TIME = pa.timestamp("us", tz="UTC")
 _WINDOW = pa.struct([("start", _TIME), ("end", _TIME)])
 _TEST = pa.struct([("statistic", pa.float64()), ("pvalue", pa.float64())])
@@ -61,6 +63,13 @@ _CLASSIFICATION = [
     ("recall", _SCORES),
     ("f1_score", _SCORES),
 ]
+# Only where the configuration names a column of probabilities, which the newer API cannot.
+_PROBABILITIES = [("log_loss", pa.float64()), ("roc_auc_score", _SCORES)]
+# Assumption: a map from class to difference, as the documentation's "one-vs-all key-value pairs".
+_FAIRNESS = [
+    (name, pa.map_(pa.string(), pa.float64()))
+    for name in ("predictive_parity", "predictive_equality", "equal_opportunity", "statistical_parity")
+]
 _DRIFT_HEAD = [
     ("window", _WINDOW),
     ("granularity", pa.string()),
@@ -87,16 +96,29 @@ _DRIFT_TAIL = [
     ("tv_distance", pa.float64()),
     ("l_infinity_distance", pa.float64()),
 ]
-RESERVED = frozenset(name for name, _ in (*_PROFILE_HEAD, *_PROFILE_TAIL, *_REGRESSION, *_CLASSIFICATION, *_DRIFT_HEAD, *_DRIFT_TAIL))
+_QUALITY = (*_REGRESSION, *_CLASSIFICATION, *_PROBABILITIES, *_FAIRNESS)
+PROFILE_COLUMNS = frozenset(name for name, _ in (*_PROFILE_HEAD, *_PROFILE_TAIL, *_QUALITY))
+RESERVED = PROFILE_COLUMNS | {name for name, _ in (*_DRIFT_HEAD, *_DRIFT_TAIL)}
 
 
-def profile_schema(model_id_column: str, *, regression: bool) -> pa.Schema:
+def profile_schema(kind: Kind) -> pa.Schema:
     """Return the profile table's schema; the model-id column bears the user's name for it."""
-    # Assumption: only the quality columns of the monitor's own problem type are there.
-    quality = _REGRESSION if regression else _CLASSIFICATION
-    return pa.schema([*_PROFILE_HEAD, (model_id_column, pa.string()), *_PROFILE_TAIL, *quality])
+    return pa.schema([*_PROFILE_HEAD, *_model(kind), *_PROFILE_TAIL, *_quality(kind)])
 
 
-def drift_schema(model_id_column: str) -> pa.Schema:
+def drift_schema(kind: Kind) -> pa.Schema:
     """Return the drift table's schema."""
-    return pa.schema([*_DRIFT_HEAD, (model_id_column, pa.string()), *_DRIFT_TAIL])
+    return pa.schema([*_DRIFT_HEAD, *_model(kind), *_DRIFT_TAIL])
+
+
+def _model(kind: Kind) -> list[tuple[str, pa.DataType]]:
+    return [] if kind.model_id is None else [(kind.model_id, pa.string())]
+
+
+def _quality(kind: Kind) -> list[tuple[str, pa.DataType]]:
+    # Assumption: only the quality columns of the monitor's own problem type are there.
+    if kind.log is None:
+        return []
+    if kind.log.is_regression:
+        return _REGRESSION
+    return [*_CLASSIFICATION, *(_PROBABILITIES if kind.log.prediction_proba_column else []), *_FAIRNESS]

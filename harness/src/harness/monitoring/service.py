@@ -22,18 +22,21 @@ class MonitoringService:
     """Data profiling of tables, by `table_id`.
 
     `lookback` leaves out windows that began longer than that before the monitor was created. The platform looks back 30 days; the harness
-    looks at everything unless told otherwise, since sample data is old (a deviation on purpose).
+    looks at everything unless told otherwise, since sample data is old (a deviation on purpose). `quantile_grid` compares numbers by a
+    thousand quantiles of each side, as the platform's published figures suggest, and not exactly.
     """
 
     def __init__(
-        self, *, clock: Clock, ids: Ids, store: Store, tables: Tables, expressions: Expressions, lookback: dt.timedelta | None = None
-    ) -> None:
+        self, *, clock: Clock, ids: Ids, store: Store, tables: Tables, expressions: Expressions,
+        lookback: dt.timedelta | None = None, quantile_grid: bool = False,
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._tables = tables
         self._monitors = Documents(store, "monitor", Monitor)
         self.refreshes = Refreshes(
-            clock=clock, ids=ids, store=store, tables=tables, expressions=expressions, monitors=self._monitors, lookback=lookback
-        )
+            clock=clock, ids=ids, store=store, tables=tables, expressions=expressions, monitors=self._monitors,
+            lookback=lookback, quantile_grid=quantile_grid,
+        )  # fmt: skip
         self.schedules = Schedules(clock=clock, monitors=self._monitors.list, begin=self.refreshes.ask_by_schedule)
 
     def start(self) -> None:

@@ -1,12 +1,13 @@
 """Slices: each slicing expression groups the rows by its own values, never crossed with another's."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from harness.monitoring.columns import Rows
 
 # The most frequent values of a column make its slices: docstring of `slicing_exprs` in databricks-sdk.
 MOST_SLICES = 100
@@ -14,36 +15,46 @@ MOST_SLICES = 100
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The rows where `key`, an expression, has `value`; all rows where both are None."""
+    """The rows where `key`, an expression, has `value`, by their positions, ascending; all rows where all three are None."""
 
     key: str | None
     value: str | None
-    chosen: npt.NDArray[np.bool_] | None
+    rows: Rows | None
 
 
 @dataclass(frozen=True, slots=True)
 class SliceColumn:
-    """An expression and its values as text: 'true' and 'false' of a predicate; of the monitored rows and of the baseline's."""
+    """An expression and its values as text: 'true' and 'false' of a predicate; of the monitored rows and of those `below` them."""
 
     key: str
     values: pa.ChunkedArray
-    baseline: pa.ChunkedArray | None = None
+    below: Sequence[pa.ChunkedArray | pa.Array] = ()
 
 
 WHOLE = Slice(None, None, None)
 
 
-def slices_of(column: SliceColumn, count: int) -> Iterator[Slice]:
-    """Yield the slices of one expression over `count` rows, the monitored table's first, most frequent value first."""
-    chunks = [*column.values.chunks, *(column.baseline.chunks if column.baseline is not None else ())]
-    texts = pa.chunked_array(chunks, pa.string()).combine_chunks()
-    texts = pa.concat_arrays([texts, pa.nulls(count - len(texts), pa.string())])
+def slices_of(column: SliceColumn) -> list[Slice]:
+    """Return the slices of one expression over all its rows; the monitored ones decide which there are, most frequent value first."""
     # Assumption: rows where the expression is NULL are in none of its slices.
     counted = pc.value_counts(column.values.drop_null()).to_pylist()
     ranked = sorted(counted, key=lambda entry: (-entry["counts"], entry["values"]))
-    for entry in ranked[:MOST_SLICES]:
-        value = entry["values"]
-        yield Slice(column.key, value, pc.fill_null(pc.equal(texts, value), fill_value=False).to_numpy(zero_copy_only=False))
+    values = [entry["values"] for entry in ranked[:MOST_SLICES]]
+    texts = [chunk for part in (column.values, *column.below) for chunk in (part.chunks if isinstance(part, pa.ChunkedArray) else [part])]
+    found = pc.index_in(pa.chunked_array(texts, pa.string()), pa.array(values, pa.string()))
+    codes = pc.fill_null(found, len(values)).to_numpy().astype(np.int64)
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.searchsorted(codes[order], np.arange(1, len(values) + 1)))
+    return [Slice(column.key, value, rows) for value, rows in zip(values, parts, strict=False)]
+
+
+def opposites(slices: Sequence[Slice]) -> dict[str | None, Slice]:
+    """Return, by its key, of each expression that is a predicate the slice where it is false."""
+    # Assumption: a predicate is an expression whose only values are true and false, and which has both.
+    values: dict[str | None, dict[str | None, Slice]] = {}
+    for slice_ in slices:
+        values.setdefault(slice_.key, {})[slice_.value] = slice_
+    return {key: found["false"] for key, found in values.items() if found.keys() == {"true", "false"}}
 
 
 def plain_column(expression: str, schema: pa.Schema) -> str | None:

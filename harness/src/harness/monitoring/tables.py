@@ -7,7 +7,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from harness.monitoring.sample import UnfitTable
+from harness.monitoring.fitness import UnfitTable
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,27 @@ def read(path: Path, name: str) -> tuple[pa.Table, int]:
         raise UnfitTable(f"{name}: the table does not exist any more; create it again or delete the monitor") from error
     except (DeltaError, pa.ArrowException) as error:
         raise UnfitTable(f"{name}: the table cannot be read: {error}") from error
+
+
+def read_if_there(path: Path) -> pa.Table | None:
+    """Return the rows of the Delta table at `path`, None where there is none."""
+    return DeltaTable(path).to_pyarrow_table() if DeltaTable.is_deltatable(str(path)) else None
+
+
+def read_version(path: Path, version: int, not_after: int) -> pa.Table | None:
+    """Return the rows of an earlier version; None when its files are gone, or when it was made after `not_after`.
+
+    `not_after` is in microseconds since 1970: a version that is younger than a refresh that saw it is of another table of the same name.
+    """
+    try:
+        # Asked of the newest version: delta-rs numbers the history of an earlier one from the wrong end.
+        commits = {commit["version"]: commit["timestamp"] for commit in DeltaTable(path).history()}
+        if version not in commits or commits[version] > not_after / 1000:
+            return None
+        return DeltaTable(path, version=version).to_pyarrow_table()
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        log.warning("version %d of %s cannot be read any more: %s", version, path, error)
+        return None
 
 
 def replace(path: Path, rows: pa.Table) -> None:
