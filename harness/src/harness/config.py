@@ -35,7 +35,7 @@ class Layout:
 
     @property
     def files(self) -> Path:
-        """Files API and workspace files: `Volumes/…`, `Models/…`, `Workspace/…`."""
+        """Files API, workspace files and the root of DBFS: `Volumes/…`, `Models/…`, `Workspace/…`, `dbfs/…`."""
         return self.state / "files"
 
     @property
@@ -70,7 +70,7 @@ class Layout:
         """
         self.state.parent.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(mode=0o700, exist_ok=True)
-        for folder in (self.state, self.warehouse, self.mlflow, self.files, self.environments, self.logs, self.journal):
+        for folder in (self.state, self.warehouse, self.mlflow, self.files / "dbfs", self.environments, self.logs, self.journal):
             folder.mkdir(parents=True, exist_ok=True)
         return self
 

@@ -236,6 +236,21 @@ def test_files_of_volumes_and_of_the_workspace_are_plain_files(write: Write, att
     ]
 
 
+def test_other_paths_of_dbfs_have_one_root(write: Write, attempt: Try, layout: Layout) -> None:
+    """Python sees it as `/dbfs`, as on the platform; with and without the scheme it is the same file."""
+    notebook = write(
+        "main",
+        "dbutils.fs.put('dbfs:/FileStore/a.txt', 'hello')\nprint(open('/dbfs/FileStore/a.txt').read())",
+        "print([f.path for f in dbutils.fs.ls('/FileStore')], dbutils.fs.head('/FileStore/a.txt'))",
+    )
+
+    tried = attempt(notebook)
+
+    assert tried.outcome.result == "SUCCESS", tried.outcome
+    assert tried.printed[-2:] == ["hello", "['dbfs:/FileStore/a.txt'] hello"]
+    assert (layout.files / "dbfs" / "FileStore" / "a.txt").read_text() == "hello"
+
+
 @pytest.mark.parametrize(
     ("cell", "error"),
     [

@@ -84,6 +84,7 @@ class SparkEngine:
         order = Order(
             port=self._port,
             warehouse=str(self._layout.warehouse.resolve()),
+            files=str(self._layout.files.resolve()),
             scratch=str(self._scratch()),
             jars=[str(jar) for jar in jars],
             harness_url=self._harness_url,

@@ -14,6 +14,7 @@ class Order(msgspec.Struct, frozen=True):
     port: int
     warehouse: str
     scratch: str
+    files: str
     jars: list[str]
     harness_url: str
     token: str
@@ -21,8 +22,12 @@ class Order(msgspec.Struct, frozen=True):
     aot_output: str | None = None  # make it
 
 
-def spark_conf(*, port: int, warehouse: Path, scratch: Path) -> Mapping[str, str]:
-    """Return the settings of the engine that serves Spark Connect on `port`; nothing is written outside `warehouse` and `scratch`."""
+def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Mapping[str, str]:
+    """Return the settings of the engine that serves Spark Connect on `port`.
+
+    Nothing is written outside `warehouse`, `scratch` and `files`, where `/Volumes/…`, `/Workspace/…` and `dbfs:/…` lie, but at paths of
+    this machine that a user names.
+    """
     return {
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
         "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -40,6 +45,10 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path) -> Mapping[str, str
         "spark.sql.catalogImplementation": "in-memory",  # no metastore: the folders are the truth
         "spark.sql.warehouse.dir": str(scratch / "session-catalog"),
         "spark.local.dir": str(scratch / "local"),
+        # Files: `/Volumes/…` and the like are folders of the harness, also for Delta's commits.
+        "spark.hadoop.harness.files": str(files),  # read by harness.MountedFiles
+        **{f"spark.hadoop.fs.{scheme}.impl": "harness.MountedFileSystem" for scheme in ("file", "dbfs")},
+        **{f"spark.hadoop.fs.AbstractFileSystem.{scheme}.impl": "harness.MountedFileContext" for scheme in ("file", "dbfs")},
         # As on the platform.
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",

@@ -33,7 +33,8 @@ def main() -> None:
     order = msgspec.json.decode(sys.stdin.readline(), type=Order)
     try:
         gateway = _launch(order, sys.stderr.buffer)
-        session = _session(gateway, spark_conf(port=order.port, warehouse=Path(order.warehouse), scratch=Path(order.scratch)))
+        folders = {"warehouse": Path(order.warehouse), "scratch": Path(order.scratch), "files": Path(order.files)}
+        session = _session(gateway, spark_conf(port=order.port, **folders))
     except UserError as error:
         _answer(answers, error=str(error))
         sys.exit(1)

@@ -126,7 +126,7 @@ class TaskRunner:
             "header": environment.notes,
             "limited": os.environ.get(LIMITS, "on") != "off",
             "limits": asdict(self._limits),
-            "roots": {root: str(self._files / root.strip("/")) for root in ("/Workspace", "/Volumes")},
+            "roots": {root: str(self._files / root.strip("/")) for root in ("/Workspace", "/Volumes", "/dbfs")},
         }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SCHEMES = ("dbfs:", "file:")
-_ROOTS = ("/Volumes", "/Workspace")
+_MOUNTED = ("/Volumes/", "/Workspace/")
 
 
 class FileInfo(NamedTuple):
@@ -26,7 +26,7 @@ class FileInfo(NamedTuple):
 
 
 class FileSystem:
-    """`dbutils.fs` over `/Volumes/…`, `/Workspace/…` and `file:/…`; other paths of DBFS are refused."""
+    """`dbutils.fs` over `/Volumes/…`, `/Workspace/…`, `file:/…`, and all else as paths of DBFS, whose root Python sees as `/dbfs`."""
 
     def ls(self, dir: str) -> list[FileInfo]:  # noqa: A002 - the platform's name
         """Return what a folder holds, in name order; for a file, the file itself."""
@@ -94,11 +94,11 @@ class FileSystem:
 
 
 def _local(path: str) -> Path:
-    """Return the path for Python's file functions, which know `/Volumes` and `/Workspace` (workspace_paths.py)."""
+    """Return the path for Python's file functions, which know `/Volumes`, `/Workspace` and `/dbfs` (workspace_paths.py)."""
     scheme, bare = next(((scheme, path.removeprefix(scheme)) for scheme in _SCHEMES if path.startswith(scheme)), ("dbfs:", path))
     bare = "/" + bare.lstrip("/")
-    if scheme == "dbfs:" and not bare.startswith(_ROOTS):
-        raise NotImplementedError(f"dbutils.fs: {path} is not emulated; use {' or '.join(f'{root}/…' for root in _ROOTS)} or file:/…")
+    if scheme == "dbfs:" and not bare.startswith(_MOUNTED):
+        bare = f"/dbfs{bare}"
     return Path(bare)
 
 
