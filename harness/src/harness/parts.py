@@ -15,6 +15,7 @@ from harness.config import CATALOGS, USER_NAME, Layout
 from harness.control.routes import routes as control_routes
 from harness.engines.environments import Environments
 from harness.engines.mlflow import MlflowServer
+from harness.engines.mlflow_credentials import ArtifactCredentials
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.processes import Lifeline
 from harness.engines.spark import SparkEngine
@@ -197,6 +198,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *monitoring_routes(monitors),
         *by_name_routes(monitors),
         *sql.routes(statements, host_url=host, user=user),
+        *ArtifactCredentials(ask=proxy.ask, sign=files.signed_url).routes(),
         *proxy.routes(),  # last: Unity Catalog's routes lie under the same prefix
     ]
 

@@ -11,6 +11,7 @@ import uvicorn
 from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
 from harness.engines.mlflow import MlflowServer
+from harness.engines.mlflow_credentials import ArtifactCredentials
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.processes import Lifeline
 from harness.http import OneToken, application
@@ -44,7 +45,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     mlflow_server.start(print)
     unity = UnityService(layout=layout, clock=clock, ids=RandomIds(), store=store, user=USER_NAME)
     files = FilesService(layout=layout, clock=clock, volumes=unity, secret=b"key")
-    table = [*identity_routes(), *files_routes(files), *unity_routes(unity), *MlflowProxy(url=lambda: mlflow_server.url).routes()]
+    proxy = MlflowProxy(url=lambda: mlflow_server.url)
+    credentials = ArtifactCredentials(ask=proxy.ask, sign=files.signed_url)
+    table = [*identity_routes(), *files_routes(files), *unity_routes(unity), *credentials.routes(), *proxy.routes()]
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(application(table, callers=OneToken(TOKEN, USER_NAME)), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

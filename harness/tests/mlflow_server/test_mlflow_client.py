@@ -1,6 +1,7 @@
 """A model's life with an unmodified mlflow client: tracked, registered, aliased, loaded, copied, removed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
+from mlflow.store.artifact.databricks_artifact_repo import DatabricksArtifactRepository
 from mlflow.tracking import MlflowClient
 from sklearn.ensemble import GradientBoostingRegressor
 
@@ -184,3 +186,19 @@ def test_removed_alias_is_gone(client: MlflowClient) -> None:
 
     with pytest.raises(MlflowException, match="Alias 'Old' does not exist"):
         client.get_model_version_by_alias(MODEL, "Old")
+
+
+def test_signed_addresses_transfer_the_artifacts_of_runs_and_models(client: MlflowClient, trained: Trained, tmp_path: Path) -> None:
+    """The way of mlflow 2, which mlflow 3 still has: what goes in by it comes out by it, and by the other way."""
+    (tmp_path / "note.txt").write_text("hello")
+    of_run = DatabricksArtifactRepository(client.get_run(trained.run_id).info.artifact_uri)
+    of_model = DatabricksArtifactRepository(client.get_logged_model(trained.model_id).artifact_location)
+
+    of_run.log_artifact(str(tmp_path / "note.txt"), "deep/er")
+    of_model.log_artifact(str(tmp_path / "note.txt"))
+
+    assert Path(of_run.download_artifacts("deep/er/note.txt", str(tmp_path))).read_text() == "hello"
+    assert Path(of_model.download_artifacts("note.txt", str(tmp_path / "deep"))).read_text() == "hello"
+    assert mlflow.artifacts.load_text(f"runs:/{trained.run_id}/deep/er/note.txt") == "hello"
+    with pytest.raises(MlflowException, match="RESOURCE_DOES_NOT_EXIST"):
+        DatabricksArtifactRepository(f"dbfs:/databricks/mlflow-tracking/1/{'0' * 32}/artifacts").log_artifact(str(tmp_path / "note.txt"))

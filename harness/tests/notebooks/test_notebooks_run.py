@@ -236,6 +236,20 @@ def test_files_of_volumes_and_of_the_workspace_are_plain_files(write: Write, att
     ]
 
 
+def test_modules_of_the_folder_that_cd_leads_to_can_be_imported(write: Write, attempt: Try, layout: Layout) -> None:
+    """As in any IPython; those beside the notebook still can."""
+    for folder, name in (("", "above"), ("notebooks", "beside")):
+        place = layout.files / HOME.lstrip("/") / folder
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{name}_it.py").write_text(f"said = {name!r}\n")
+    notebook = write("notebooks/main", "%cd ..", "import above_it, beside_it\nprint(above_it.said, beside_it.said)")
+
+    tried = attempt(notebook)
+
+    assert tried.outcome.result == "SUCCESS", tried.outcome
+    assert tried.printed[-1] == "above beside"
+
+
 def test_other_paths_of_dbfs_have_one_root(write: Write, attempt: Try, layout: Layout) -> None:
     """Python sees it as `/dbfs`, as on the platform; with and without the scheme it is the same file."""
     notebook = write(

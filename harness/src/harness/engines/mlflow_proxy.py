@@ -35,6 +35,14 @@ class MlflowProxy:
         """Return the routes that are passed on."""
         return [RawRoute(_METHODS, f"/api/{version}/mlflow/{{path:path}}", self._pass_on, _DOC) for version in ("2.0", "3.0")]
 
+    async def ask(self, path: str, query: Mapping[str, str]) -> Mapping[str, object]:
+        """Return the server's answer to a GET, in its own words, or raise its error."""
+        answer = await self._to_server("GET", path, query=query)
+        content = answer.json()
+        if answer.is_error:
+            raise ApiError(answer.status_code, str(content.get("error_code")), str(content.get("message")))
+        return content if isinstance(content, dict) else {}
+
     async def close(self) -> None:
         """Let the connections go; twice without harm."""
         await self._client.aclose()
@@ -54,9 +62,20 @@ class MlflowProxy:
 
     async def _send(self, request: Request, body: bytes) -> httpx.Response:
         query = f"?{request.url.query}" if request.url.query else ""
+        headers = _passed_on(request.headers)
+        return await self._to_server(request.method, f"{request.url.path}{query}", content=body or None, headers=headers)
+
+    async def _to_server(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         try:
-            target = f"{self._url()}{request.url.path}{query}"
-            return await self._client.request(request.method, target, content=body or None, headers=_passed_on(request.headers))
+            return await self._client.request(method, f"{self._url()}{path}", params=query, content=content, headers=headers)
         except (UserError, httpx.TransportError) as error:  # not started yet, or gone
             raise ApiError(503, "TEMPORARILY_UNAVAILABLE", f"The MLflow server does not answer: {error!r}; see logs/mlflow.log") from error
 

@@ -163,7 +163,8 @@ def run_notebook(spec: "Spec") -> str | None:
     dbutils.widgets.take_up(left["widgets"])
     dbutils.notebook.path = place.path
     os.chdir(place.file.parent)
-    sys.path.insert(0, str(place.file.parent))
+    # Its own folder, and wherever `%cd` goes from there: IPython's own first entry, which templates count on.
+    sys.path[:0] = ["", str(place.file.parent)]
     record = Record(Path(spec.folder), left["cells"])
     try:
         running = Running(place, record)
