@@ -1,19 +1,24 @@
 """Monitors of a running harness where only Spark can say what an expression means."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import BadRequest
 from databricks.sdk.service.dataquality import (
     AggregationGranularity,
     DataProfilingConfig,
+    DataProfilingCustomMetric,
+    DataProfilingCustomMetricType,
     InferenceLogConfig,
     InferenceProblemType,
     Monitor,
     Refresh,
     RefreshState,
+    SnapshotConfig,
 )
 
 from harness.config import Layout
@@ -21,6 +26,7 @@ from harness.dashboard.gather import Told, gather
 from harness.dashboard.render import render
 
 pytestmark = pytest.mark.platform
+MAP = '{"type": "map", "keyType": "string", "valueType": "string", "valueContainsNull": true}'
 
 
 def test_classification_is_sliced_by_an_expression_and_compared_with_its_baseline(
@@ -47,12 +53,104 @@ def test_classification_is_sliced_by_an_expression_and_compared_with_its_baselin
     assert f"{table}_profile_metrics" in render(page)
 
 
-def refreshed(workspace: WorkspaceClient, table: str, base: str, *, slicing: str) -> Refresh:
+def metric(kind: str, name: str, definition: str, *columns: str, output: str = '"double"') -> DataProfilingCustomMetric:
+    """Return a custom metric of the whole table, or of these columns."""
+    return DataProfilingCustomMetric(
+        name=name,
+        definition=definition,
+        input_columns=list(columns or (":table",)),
+        output_data_type=f'{{"name": "output", "type": {output}, "nullable": true, "metadata": {{}}}}',
+        type=DataProfilingCustomMetricType(f"DATA_PROFILING_CUSTOM_METRIC_TYPE_{kind}"),
+    )
+
+
+def test_custom_metrics_are_spark_s(spark: Any, workspace: WorkspaceClient, catalog: str) -> None:
+    """Windows of every kind, models, slices and the baseline; derived and drift metrics of what Spark aggregated; types as declared."""
+    table, base = f"{catalog}.s.scored", f"{catalog}.s.base"
+    spark.sql(f"CREATE SCHEMA {catalog}.s")
+    first = "(TIMESTAMP'2026-01-05 09:00:00Z', '1', 'a', 'a', 1.0D), (TIMESTAMP'2026-01-05 13:00:00Z', '2', 'a', 'b', 3.0D)"
+    rows = f"{first}, (TIMESTAMP'2026-01-12 13:00:00Z', '1', 'b', 'b', 7.0D)"
+    spark.sql(f"CREATE TABLE {table} AS SELECT * FROM VALUES {rows} AS t(at, model, prediction, label, x)")  # noqa: S608 - ours
+    spark.sql(f"CREATE TABLE {base} AS SELECT * FROM VALUES {first} AS t(at, model, prediction, label, x)")  # noqa: S608 - ours
+    metrics = [
+        metric("AGGREGATE", "total", "sum(`{{input_column}}`)", "x"),
+        metric("AGGREGATE", "kinds", "map_from_arrays(collect_set({{label_col}}), collect_set({{label_col}}))", output=MAP),
+        metric("AGGREGATE", "misses", "count_if({{prediction_col}} <> {{label_col}})", output='"long"'),
+        metric("DERIVED", "mean_again", "total / count", "x"),
+        metric("DERIVED", "undefined", "misses / (count - count)"),
+        metric("DRIFT", "total_change", "`{{current_df}}`.total - {{base_df}}.total", "x"),
+        metric("DRIFT", "recall_change", "{{current_df}}.recall.macro - {{base_df}}.recall.macro"),
+    ]
+    granularities = [AggregationGranularity.AGGREGATION_GRANULARITY_1_WEEK, AggregationGranularity.AGGREGATION_GRANULARITY_1_MONTH]
+
+    refresh = refreshed(workspace, table, base, slicing="x > 2", custom_metrics=metrics, granularities=granularities)
+
+    assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS, refresh.message
+    found = {
+        (row["granularity"], row["window"] and row["window"]["start"].day, row["model"], row["slice_value"]): (
+            row["total"],
+            row["mean_again"],
+        )
+        for row in spark.sql(f"SELECT * FROM {table}_profile_metrics WHERE column_name = 'x'").collect()  # noqa: S608 - ours
+    }
+    assert found[("1 week", 5, "*", None)] == (4.0, 2.0)
+    assert found[("1 week", 12, "1", None)] == (7.0, 7.0)
+    assert found[("1 month", 1, "*", None)] == (11.0, 11.0 / 3)
+    assert found[("1 month", 1, "*", "true")] == (10.0, 5.0)
+    assert found[(None, None, "*", "false")] == (1.0, 1.0)
+    whole = spark.sql(f"SELECT * FROM {table}_profile_metrics WHERE column_name = ':table' AND granularity = '1 month'")  # noqa: S608 - ours
+    (every,) = whole.where("model = '*' AND slice_key IS NULL").collect()
+    assert (every["misses"], every["kinds"], every["undefined"], every["total"]) == (1, {"a": "a", "b": "b"}, None, None)
+    assert dict(whole.dtypes)["misses"] == "bigint"
+    condition = "drift_type = 'CONSECUTIVE' AND model = '*' AND slice_key IS NULL"
+    changes = spark.sql(f"SELECT * FROM {table}_drift_metrics WHERE {condition} AND column_name IN ('x', ':table')")  # noqa: S608 - ours
+    assert {row["column_name"]: (row["total_change"], row["recall_change"]) for row in changes.collect()} == {
+        "x": (3.0, None),
+        ":table": (None, 0.5),
+    }
+    with pytest.raises(BadRequest, match="UNRESOLVED_COLUMN"):
+        refreshed(workspace, base, table, slicing="x > 2", custom_metrics=[metric("AGGREGATE", "bad", "sum(y)")])
+
+
+def test_snapshots_of_every_type(spark: Any, workspace: WorkspaceClient, catalog: str) -> None:
+    """Types that Spark writes are named and profiled as Spark knows them; a custom metric of a snapshot; drift of the next refresh."""
+    spark.sql(f"CREATE SCHEMA {catalog}.s")
+    table = f"{catalog}.s.kinds"
+    columns = {
+        "a_decimal": "CAST(1.5 AS DECIMAL(12,3))", "a_flag": "true", "a_binary": "X'00FF'", "a_date": "DATE'2026-01-05'",
+        "a_moment": "TIMESTAMP_NTZ'2026-01-05 00:00:01'", "an_array": "array(1, 2)", "a_map": "map('a', 1L)",
+        "a_struct": "named_struct('a', 1, 'b', array('x'))", "a_tiny": "CAST(1 AS TINYINT)", "a_float": "CAST(1 AS FLOAT)",
+    }  # fmt: skip
+    selected = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+    spark.sql(f"CREATE TABLE {table} AS SELECT {selected}")
+    rows = metric("AGGREGATE", "doubled", "count(*) * 2")
+
+    refresh = refreshed(workspace, table, None, slicing="a_flag", custom_metrics=[rows], snapshot=SnapshotConfig())
+    assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS, refresh.message
+    spark.sql(f"INSERT INTO {table} SELECT * FROM {table}")  # noqa: S608 - ours
+    table_id = workspace.tables.get(table).table_id
+    assert table_id is not None
+    workspace.data_quality.create_refresh("table", table_id, Refresh(object_type="table", object_id=table_id))
+    again = ended(workspace, table_id)
+
+    assert again.state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS, again.message
+    found = spark.sql(f"SELECT * FROM {table}_profile_metrics WHERE slice_key IS NULL ORDER BY window.start").collect()  # noqa: S608 - ours
+    types = dict(spark.table(table).dtypes)
+    assert {row["column_name"]: row["data_type"] for row in found if row["column_name"] != ":table"} == types
+    assert [row["doubled"] for row in found if row["column_name"] == ":table"] == [2.0, 4.0]
+    drift = spark.sql(f"SELECT DISTINCT drift_type, count_delta FROM {table}_drift_metrics").collect()  # noqa: S608 - ours
+    assert [tuple(row) for row in drift] == [("CONSECUTIVE", 1)]
+
+
+def refreshed(
+    workspace: WorkspaceClient, table: str, base: str | None, *, slicing: str,
+    granularities: Sequence[AggregationGranularity] = (AggregationGranularity.AGGREGATION_GRANULARITY_1_DAY,), **settings: Any,
+) -> Refresh:  # fmt: skip
     """Return the first refresh of a new monitor of `table`, ended."""
     log = InferenceLogConfig(
         problem_type=InferenceProblemType.INFERENCE_PROBLEM_TYPE_CLASSIFICATION,
         timestamp_column="at",
-        granularities=[AggregationGranularity.AGGREGATION_GRANULARITY_1_DAY],
+        granularities=list(granularities),
         prediction_column="prediction",
         model_id_column="model",
         label_column="label",
@@ -60,8 +158,14 @@ def refreshed(workspace: WorkspaceClient, table: str, base: str, *, slicing: str
     table_id, schema_id = workspace.tables.get(table).table_id, workspace.schemas.get(table.rpartition(".")[0]).schema_id
     assert table_id is not None
     assert schema_id is not None
-    config = DataProfilingConfig(output_schema_id=schema_id, inference_log=log, slicing_exprs=[slicing], baseline_table_name=base)
+    kind = {} if "snapshot" in settings else {"inference_log": log}
+    config = DataProfilingConfig(output_schema_id=schema_id, slicing_exprs=[slicing], baseline_table_name=base, **kind, **settings)
     workspace.data_quality.create_monitor(Monitor(object_type="table", object_id=table_id, data_profiling_config=config))
+    return ended(workspace, table_id)
+
+
+def ended(workspace: WorkspaceClient, table_id: str) -> Refresh:
+    """Return the newest refresh of a table's monitor once it has ended."""
     end = time.monotonic() + 60
     while True:
         refresh = next(iter(workspace.data_quality.list_refresh("table", table_id)))

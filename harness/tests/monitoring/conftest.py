@@ -1,9 +1,10 @@
 """Monitors over HTTP, on real Delta tables in a folder."""
 
 import datetime as dt
+import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,8 +58,62 @@ class FolderTables:
         return ("main", "monitoring") if schema_id == SCHEMA_ID else None
 
 
+class Lite:
+    """SQL expressions of groups and of rows by SQLite, whose words are Spark's as far as the tests need; times are microseconds."""
+
+    def __init__(self) -> None:
+        self.base = sqlite3.connect(":memory:", check_same_thread=False)
+        self.base.create_function("unix_micros", 1, lambda value: value)
+        self.base.create_function("pmod", 2, lambda value, by: None if value is None else value % by)
+
+    def aggregates(self, rows: pa.Table, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str]) -> pa.Table:
+        self._fill("t", rows)
+        found: list[dict[str, object]] = []
+        for number, names in enumerate(sets):
+            columns = [*(f"({keys[name]}) AS {name}" for name in names), *(f"{figure} AS figure_{n}" for n, figure in enumerate(figures))]
+            grouped = f" GROUP BY {', '.join(str(n + 1) for n in range(len(names)))}" if names else ""
+            found.extend(row | {"set": number} for row in self._ask(f"SELECT {', '.join(columns)} FROM t{grouped}"))  # noqa: S608 - ours
+        types = [pa.int64() if name.startswith("window") else pa.string() for name in keys]
+        fields = [*zip(keys, types, strict=True), ("set", pa.int64()), *((f"figure_{n}", pa.float64()) for n in range(len(figures)))]
+        return pa.Table.from_pylist(found, pa.schema(fields))
+
+    def evaluate(self, rows: pa.Table, expressions: Sequence[str]) -> pa.Table:
+        sides = [name for name in ("current_df", "base_df") if name in rows.column_names]
+        plain = rows.drop_columns(sides)
+        self._fill("t", plain)
+        joins = ""
+        for side in sides:
+            structs = rows[side].combine_chunks()
+            structs = structs.combine_chunks() if isinstance(structs, pa.ChunkedArray) else structs
+            names = [field.name for field in structs.type]
+            self._fill(side, pa.table(dict(zip(names, structs.flatten(), strict=True))))
+            joins += f" JOIN {side} ON {side}.rowid = t.rowid"
+        columns = ", ".join(f"{expression} AS e{number}" for number, expression in enumerate(expressions))
+        found = self._ask(f"SELECT {columns} FROM t{joins} ORDER BY t.rowid")  # noqa: S608 - ours
+        return pa.table({f"e{n}": pa.array([row[f"e{n}"] for row in found], pa.float64()) for n in range(len(expressions))})
+
+    def _fill(self, name: str, rows: pa.Table) -> None:
+        columns = [f"`{column}`" for column in rows.column_names] or ["hollow"]
+        self.base.execute(f"DROP TABLE IF EXISTS {name}")
+        self.base.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
+        values = zip(*(_plain(rows[column]).to_pylist() for column in rows.column_names), strict=True) if rows.column_names else []
+        rows_ = list(values) or [(None,)] * rows.num_rows
+        self.base.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})", rows_)  # noqa: S608 - ours
+
+    def _ask(self, statement: str) -> list[dict[str, object]]:
+        try:
+            cursor = self.base.execute(statement.replace(" AS STRING)", " AS TEXT)"))
+            return [dict(zip([column[0] for column in cursor.description], row, strict=True)) for row in cursor]
+        except sqlite3.Error as error:
+            raise UserError(f"[UNRESOLVED] {error}") from error
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+
+
 class ByArrow:
-    """The port of SQL expressions: knows one, and refuses every other as Spark would."""
+    """The port of SQL expressions: knows one of slices, and refuses every other as Spark would; metrics are SQLite's."""
 
     def __init__(self, tables: FolderTables) -> None:
         self.tables = tables
@@ -68,6 +123,15 @@ class ByArrow:
             raise UserError("[PARSE_SYNTAX_ERROR] Syntax error at or near end of input.")
         rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
         return rows.append_column("expression 0", pc.cast(pc.greater(rows["distance"], 6.0), pa.string()))
+
+    def groups(
+        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str]
+    ) -> pa.Table:
+        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
+        return Lite().aggregates(rows, keys=keys, sets=sets, figures=figures)
+
+    def evaluate(self, rows: pa.Table, expressions: Sequence[str]) -> pa.Table:
+        return Lite().evaluate(rows, expressions)
 
 
 @pytest.fixture

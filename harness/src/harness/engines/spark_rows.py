@@ -47,11 +47,15 @@ class SparkRows:
 
     def evaluate(self, rows: pa.Table, expressions: Sequence[str]) -> pa.Table:
         """Return a column for each expression over `rows`, in their order."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
         place = "__place"
         numbered = rows.append_column(place, pa.array(range(rows.num_rows), pa.int64()))
         texts = [f"{expression} AS `expression {number}`" for number, expression in enumerate(expressions)]
         with self._session(**_LENIENT) as session:
-            frame = session.createDataFrame(numbered)
+            frame = session.createDataFrame(
+                numbered, schema=from_arrow_schema(numbered.schema)
+            )  # else none is found where there are no rows
             if not rows.num_rows:  # also aggregates, whose rows have no place
                 return frame.selectExpr(*texts).toArrow()
             return frame.selectExpr(place, *texts).orderBy(place).toArrow().drop_columns([place])

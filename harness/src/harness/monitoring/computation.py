@@ -4,8 +4,11 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from harness.monitoring import tables as delta
 from harness.monitoring.compute import Metrics, Source, compute
+from harness.monitoring.custom_columns import CustomColumns
 from harness.monitoring.fitness import UnfitTable
 from harness.monitoring.model import Monitor
 from harness.monitoring.ports import Expressions, Tables
@@ -42,15 +45,30 @@ class Computation:
             not_before=None if self.lookback is None else created - self.lookback,
             grid=self.quantile_grid,
         )
-        return self._snapshot(monitor, source, reader, now) if config.snapshot is not None else compute(source)
+        if config.snapshot is not None:
+            return self._snapshot(monitor, source, reader, now)
+        return self._complete(monitor, source, compute(source), history=None)
 
     def _snapshot(self, monitor: Monitor, source: Source, reader: Reader, now: dt.datetime) -> Metrics:
         profile, drift = (delta.read_if_there(self._path(name)) for name in (monitor.profile_table, monitor.drift_table))
         earlier = latest(profile)
         previous = None if earlier is None else reader.read_again(monitor.table, monitor.config.slicing_exprs, earlier)
         instant = max((now - _EPOCH) // dt.timedelta(microseconds=1), 0 if earlier is None else earlier.instant + 1)
-        found = compute(source.at(instant, previous, 0 if earlier is None else earlier.instant))
-        return Metrics(appended(profile, found.profile), appended(drift, found.drift))
+        source = source.at(instant, previous, 0 if earlier is None else earlier.instant)
+        found = self._complete(monitor, source, compute(source), history=profile)
+        return Metrics(found.profile, appended(drift, found.drift))
+
+    def _complete(self, monitor: Monitor, source: Source, found: Metrics, *, history: pa.Table | None) -> Metrics:
+        """Return metric tables with custom metrics; of a snapshot, the profile with its history."""
+        custom = CustomColumns(self.expressions, monitor.config)
+        profile = appended(history, custom.profile(source, found.profile))
+        return Metrics(profile, custom.drift(found.drift, profile))
+
+    def check(self, monitor: Monitor) -> None:
+        """Raise the platform's 400 for custom metrics that Spark cannot compute over the table as it is now."""
+        schema = delta.schema(self._path(monitor.table)) if monitor.config.custom_metrics else None
+        if schema is not None:
+            CustomColumns(self.expressions, monitor.config).check(schema)
 
     def _path(self, name: str) -> Path:
         return self.tables.table_path(FullName.parse(name))

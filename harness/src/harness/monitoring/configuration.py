@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from harness import quartz
-from harness.errors import ApiError, NotEmulated
+from harness.errors import ApiError
+from harness.monitoring.custom_metrics import check_metrics
 from harness.monitoring.model import CronSchedule, DataProfilingConfig, Document, InferenceLogConfig, NotificationSettings
 from harness.monitoring.schemas import RESERVED
 from harness.zones import UnknownZoneError, zone
@@ -30,8 +31,7 @@ def checked(config: DataProfilingConfig | None) -> DataProfilingConfig:
         _check_inference_log(config.inference_log)
     if config.time_series is not None:
         _check_granularities("data_profiling_config.time_series", config.time_series.granularities)
-    if config.custom_metrics:
-        raise NotEmulated("data_profiling_config.custom_metrics")
+    check_metrics(config)
     return config
 
 

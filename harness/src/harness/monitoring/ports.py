@@ -1,6 +1,6 @@
 """What monitoring needs from the catalog and from Spark."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +38,24 @@ class Expressions(Protocol):
 
     def rows(self, table: FullName, version: int, expressions: Sequence[str]) -> pa.Table:
         """Return the table's columns at `version` and behind them one text column for each expression.
+
+        Raises a `UserError` that says what is wrong with an expression.
+        """
+        ...
+
+    def groups(
+        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str]
+    ) -> pa.Table:
+        """Return the aggregate expressions `figures` of the rows at `version`, grouped in several ways.
+
+        `keys` are expressions to group by, and each of `sets` names some of them. The answer has a row for each group of each set: the
+        number of its `set`, every key's value (NULL where the set does not have it), and `figure_0` and so on.
+        Raises a `UserError` that says what is wrong with an expression.
+        """
+        ...
+
+    def evaluate(self, rows: pa.Table, expressions: Sequence[str]) -> pa.Table:
+        """Return a column for each expression over `rows`, in their order.
 
         Raises a `UserError` that says what is wrong with an expression.
         """

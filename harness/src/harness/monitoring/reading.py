@@ -43,7 +43,7 @@ class Reader:
             return self._sliced(full_name, rows, version, slicing)
         except UnfitTable:
             # Assumption: the documentation's "best-effort heuristics": slices of which the baseline knows nothing are not compared with it.
-            return Sample(str(full_name), rows, [self._values(full_name, rows, version, expression) for expression in slicing])
+            return Sample(str(full_name), rows, [self._values(full_name, rows, version, expression) for expression in slicing], version)
 
     def _values(self, name: FullName, rows: pa.Table, version: int, expression: str) -> pa.ChunkedArray:
         try:
@@ -55,7 +55,7 @@ class Reader:
         columns = [plain_column(expression, rows.schema) for expression in slicing]
         if not all(columns):
             return self._by_spark(name, version, slicing)
-        return Sample(str(name), rows, [rows[column].cast(pa.string()) for column in columns])
+        return Sample(str(name), rows, [rows[column].cast(pa.string()) for column in columns], version)
 
     def _by_spark(self, name: FullName, version: int, slicing: Sequence[str]) -> Sample:
         try:
@@ -64,4 +64,4 @@ class Reader:
             raise UnfitTable(f"{name}: slicing_exprs {list(slicing)} cannot be evaluated: {error}") from error
         count = found.num_columns - len(slicing)
         values = [found.column(count + number).cast(pa.string()) for number in range(len(slicing))]
-        return Sample(str(name), found.select(range(count)), values)
+        return Sample(str(name), found.select(range(count)), values, version)

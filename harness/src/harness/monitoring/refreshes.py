@@ -58,6 +58,10 @@ class Refreshes:
             self._worker.join()
             self._worker = None
 
+    def check(self, monitor: Monitor) -> None:
+        """Raise the platform's 400 for custom metrics that no refresh of this monitor could compute."""
+        self._computation.check(monitor)
+
     def ask(self, table_id: str, trigger: RefreshTrigger = "MONITOR_REFRESH_TRIGGER_MANUAL") -> Refresh:
         """Ask for a refresh: PENDING, then carried out by the thread."""
         refresh = Refresh(

@@ -25,6 +25,7 @@ class Sample:
     name: str
     rows: pa.Table
     slices: Sequence[pa.ChunkedArray] = ()
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class MonitoringService:
             status="DATA_PROFILING_STATUS_PENDING",
             created_ms=millis(self._clock.now()),
         )
+        self.refreshes.check(monitor)
         with self._monitors.transaction():
             if self._monitors.get(request.object_id) is not None:
                 raise ApiError(409, "ALREADY_EXISTS", f"Monitor for table '{table}' already exists; update or delete it")
@@ -109,6 +110,7 @@ class MonitoringService:
             # Assumption: each update makes a new version of the configuration, and does not start a refresh.
             changed = msgspec.structs.replace(monitor, config=config, output_schema=schema, version=monitor.version + 1)
             self._check_free(changed)
+            self.refreshes.check(changed)
             return self._monitors.put(object_id, changed)
 
     def delete_monitor(self, object_type: str, object_id: str) -> None:

@@ -28,6 +28,11 @@ def read_if_there(path: Path) -> pa.Table | None:
     return DeltaTable(path).to_pyarrow_table() if DeltaTable.is_deltatable(str(path)) else None
 
 
+def schema(path: Path) -> pa.Schema | None:
+    """Return the columns of the Delta table at `path`, None where there is none."""
+    return pa.schema(DeltaTable(path).schema().to_arrow()) if DeltaTable.is_deltatable(str(path)) else None
+
+
 def read_version(path: Path, version: int, not_after: int) -> pa.Table | None:
     """Return the rows of an earlier version; None when its files are gone, or when it was made after `not_after`.
 
