@@ -79,6 +79,15 @@ with zipfile.ZipFile("out/pack-1.0-py3-none-any.whl", "w") as wheel:
     wheel.writestr("pack-1.0.dist-info/entry_points.txt", "[console_scripts]\\nmain = pack:main\\n")
     wheel.writestr("pack-1.0.dist-info/RECORD", "")
 """
+# Once Python functions run with the task's own interpreter, `ai_query` is among them.
+SCRIPT = """
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+
+spark = SparkSession.builder.getOrCreate()
+print("hello from beside the bundle", spark.range(1).select(udf(lambda x: x + 1, "long")("id")).first()[0])
+print("scored", spark.sql("SELECT ai_query('CATALOG-adder', named_struct('a', 1.0D, 'b', 2.0D), 'DOUBLE')").first()[0])
+"""
 ADDER = """
 import mlflow
 
@@ -120,7 +129,7 @@ class Project:
         (pack / "pyproject.toml").write_text("[project]\nname = 'pack'\n")
         (pack / "build_wheel.py").write_text(BUILD)
         (pack / "pack.py").write_text("def main():\n    print('hello from a volume')\n")
-        (folder / "shared" / "script.py").write_text("print('hello from beside the bundle')\n")
+        (folder / "shared" / "script.py").write_text(SCRIPT.replace("CATALOG", catalog))
         (folder / "shared" / "key.secret").write_text("never sent")
 
     def deploy(self, **changes: str) -> Deployment:
@@ -201,7 +210,8 @@ def test_all_kinds_are_made_changed_and_taken_away(project: Project, workspace: 
 
     said = project.run()
     assert "hello from a volume" in said
-    assert "hello from beside the bundle" in said
+    assert "hello from beside the bundle 1" in said
+    assert "scored 3.0" in said
     assert str(project.deploy().plan) == NOTHING_TO_DO
 
     changes = {"prediction > 1": "label > 2", "workload_size: Small": "workload_size: Medium", "value: rides": "value: taxis"}

@@ -104,3 +104,28 @@ def test_serverless_limits_hold_on_real_frames(workspace: WorkspaceClient, catal
 
     assert "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute. SQLSTATE: 0A000" in output.error
     assert "limits, cell 2" in output.error_trace
+
+
+def test_functions_in_spark_run_with_what_the_notebook_has(workspace: WorkspaceClient, catalog: str) -> None:
+    """A module beside it and a package that it installed, in a UDF, in SQL and in pandas; the engine itself has neither."""
+    folder = f"/Shared/{catalog}/udf"
+    workspace.workspace.mkdirs(folder)
+    source = b"def tripled(x):\n    return 3 * x\n"
+    workspace.workspace.upload(f"{folder}/beside_udf.py", io.BytesIO(source), format=ImportFormat.AUTO, overwrite=True)
+    path = put(
+        workspace,
+        f"{folder}/main",
+        "%pip install roman==5.1",
+        "import beside_udf, roman\nfrom pyspark.sql.functions import udf",
+        "def told(x):\n    return roman.toRoman(beside_udf.tripled(x))\n\nspark.udf.register('told', told, 'string')",
+        "one = spark.range(1, 3).select(udf(told, 'string')('id')).collect()[1][0]",
+        "two = spark.sql('SELECT told(4L)').first()[0]",
+        "def frames(parts):\n    for part in parts:\n        yield part.assign(id=part.id.map(beside_udf.tripled))\n",
+        "three = spark.range(5, 6).mapInPandas(frames, 'id long').first()[0]",
+        "dbutils.notebook.exit(f'{one} {two} {three}')",
+    )
+
+    output = run(workspace, path)
+
+    assert output.error is None, output.error_trace
+    assert output.notebook_output.result == "VI XII 15"

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from uv import find_uv_bin
 
+import harness
 from harness.config import Layout
 from harness.engines.children import Child
 from harness.engines.environments import Environment, Environments
@@ -64,6 +65,7 @@ class TaskRunner:
         self._lifeline = lifeline
         self._variables = variables
         self._files = layout.files
+        self._workers = layout.state.resolve() / "udf-python"
         self._limits = limits or task_limits()
         self.parents = WarmParents(lifeline=lifeline, log=layout.logs / "tasks.log")
         """What tasks are forked from; model servers are too."""
@@ -71,6 +73,7 @@ class TaskRunner:
     def start(self, progress: Progress) -> None:
         """Make the base environment if it is not there, and let the warm parent begin to import; it goes on in the background."""
         self.parents.parent(self._environments.base(progress).python)
+        self._support_workers()
 
     def alive(self) -> bool:
         """Return whether the warm parent runs."""
@@ -97,6 +100,13 @@ class TaskRunner:
         else:
             process = fresh_task(environment.python, spec, lifeline=self._lifeline, folder=task.folder)
         return _outcome(process, task, cancelled)
+
+    def _support_workers(self) -> None:
+        """Let Spark's workers that run as a task does find `ai_query`'s code, and nothing else of this process's packages."""
+        link = self._workers / "support" / "harness"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(harness.__file__).parent, target_is_directory=True)
 
     def _spec(self, task: TaskProcess, environment: Environment) -> dict[str, object]:
         path = [str(folder) for folder in environment.path]
@@ -126,6 +136,7 @@ class TaskRunner:
             "header": environment.notes,
             "limited": os.environ.get(LIMITS, "on") != "off",
             "limits": asdict(self._limits),
+            "workers": str(self._workers),
             "roots": {root: str(self._files / root.strip("/")) for root in ("/Workspace", "/Volumes", "/dbfs")},
         }
 

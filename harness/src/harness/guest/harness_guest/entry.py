@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness_guest import workspace_paths
+from harness_guest import udf_python, workspace_paths
 from harness_guest.serverless import limit_spark
 
 REPORT = "report.json"
@@ -33,6 +33,8 @@ class Spec:
     """Which folders of this machine `/Workspace` and `/Volumes` are."""
     limited: bool = True
     """Whether Spark refuses what serverless compute refuses."""
+    workers: str = ""
+    """Where the scripts lie that start Spark's workers for tasks."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """What the task may take (harness_guest.keeper.Limits)."""
 
@@ -114,8 +116,10 @@ def _become(spec: Spec) -> None:
         os.close(file)
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a real stream, and a line is seen as soon as it is printed
     workspace_paths.install(spec.roots)
-    if spec.limited and importlib.util.find_spec("pyspark.sql.connect") is not None:
-        limit_spark()
+    if importlib.util.find_spec("pyspark.sql.connect") is not None:
+        udf_python.follow(Path(spec.workers), spec.folder)
+        if spec.limited:
+            limit_spark()
     for line in spec.header:
         print(f"[harness] {line}")  # noqa: T201 - the task's log
 
