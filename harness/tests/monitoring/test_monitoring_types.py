@@ -141,6 +141,13 @@ def test_numbers_as_far_apart_as_doubles_go_do_not_break_the_others() -> None:
     assert (row["wasserstein_distance"], row["ks_test"]) == (np.inf, {"statistic": 1.0, "pvalue": 0.0})
 
 
+def test_numbers_as_far_apart_as_doubles_go_do_not_drift_from_themselves() -> None:
+    """Nothing times an infinite distance is nothing."""
+    rows = pa.table({"value": [1.7e308, -1.7e308]})
+
+    assert row_of(snapshot(rows, rows).drift, "value")["wasserstein_distance"] == 0.0
+
+
 def test_one_row_has_no_deviation() -> None:
     """A single value is its own everything, and has no sample standard deviation."""
     row = row_of(series(pa.array([3.0])).profile, "value")

@@ -62,10 +62,20 @@ def grid_drift(current: Numbers, base: Numbers) -> NumericDrift:
 
 def _gap(current: Numbers, base: Numbers) -> tuple[float, float]:
     """Return the largest gap between two distribution functions, and the area between them."""
-    points = np.unique(np.concatenate((current, base)))
-    gap = _distribution(current, points) - _distribution(base, points)
+    size = len(current) + len(base)
+    # Both samples merged: where each value goes is its own rank and its rank in the other.
+    from_current = np.arange(len(current)) + np.searchsorted(base, current, side="left")
+    from_base = np.arange(len(base)) + np.searchsorted(current, base, side="right")
+    points, own = np.empty(size), np.zeros(size, dtype=np.int64)
+    points[from_current], points[from_base] = current, base
+    own[from_current] = 1
+    own = np.cumsum(own)
+    gap = np.abs(own / len(current) - (np.arange(1, size + 1) - own) / len(base))
     with np.errstate(over="ignore"):  # numbers further apart than the largest double
-        return float(np.abs(gap).max()), float(np.sum(np.abs(gap[:-1]) * np.diff(points)))
+        steps = np.diff(points)
+        # Among equal values only the last has seen all of them.
+        apart = gap[:-1] > 0
+        return float(gap[np.append(steps > 0, True)].max()), float(np.sum(gap[:-1][apart] * steps[apart]))
 
 
 @lru_cache(maxsize=1 << 16)  # a millisecond each, and windows of few rows give the same few statistics again and again
@@ -103,12 +113,9 @@ def categorical_drift(current: npt.NDArray[np.int64], base: npt.NDArray[np.int64
     )
 
 
-def _distribution(ordered: Numbers, points: Numbers) -> Numbers:
-    return np.searchsorted(ordered, points, side="right") / len(ordered)
-
-
 def _binned(sample: Numbers, edges: Numbers) -> Numbers:
-    counts = np.bincount(np.searchsorted(edges, sample, side="left"), minlength=len(edges) + 1)
+    # The sample ascends: how many lie at or below each edge is where the edge belongs.
+    counts = np.diff(np.searchsorted(sample, edges, side="right"), prepend=0, append=len(sample))
     return np.maximum(counts / len(sample), PSI_FLOOR)
 
 
