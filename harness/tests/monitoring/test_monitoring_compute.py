@@ -1,6 +1,7 @@
 """The metric tables as a whole: hand-checked small tables, scikit-learn beside us, and laws."""
 
 import datetime as dt
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -226,6 +227,9 @@ def test_a_window_cut_by_the_limit_is_left_out() -> None:
         pytest.param("1_HOUR", "2024-02-29T10:00", "2024-02-29T11:00", id="1 hour"),
         pytest.param("1_WEEK", "2024-02-26T00:00", "2024-03-04T00:00", id="1 week from Monday"),
         pytest.param("2_WEEKS", "2024-02-19T00:00", "2024-03-04T00:00", id="2 weeks from 1970-01-05"),
+        pytest.param("1_DAY", "2024-02-29T00:00", "2024-03-01T00:00", id="1 day"),
+        pytest.param("3_WEEKS", "2024-02-12T00:00", "2024-03-04T00:00", id="3 weeks from 1970-01-05"),
+        pytest.param("4_WEEKS", "2024-02-19T00:00", "2024-03-18T00:00", id="4 weeks from 1970-01-05"),
         pytest.param("1_MONTH", "2024-02-01T00:00", "2024-03-01T00:00", id="1 month"),
         pytest.param("1_YEAR", "2024-01-01T00:00", "2025-01-01T00:00", id="1 year"),
     ],
@@ -276,3 +280,51 @@ def _rounded(value: object) -> object:
     if isinstance(value, list):
         return [_rounded(part) for part in value]
     return round(value, 9) if isinstance(value, float) else value
+
+
+DRAWN = st.lists(
+    st.tuples(
+        st.sampled_from(["1", "2", "3", None]),
+        st.integers(5, 8),
+        st.one_of(st.none(), st.sampled_from([0.0, float("nan"), float("inf")]), st.floats(-5, 5)),
+        st.one_of(st.none(), st.sampled_from(["a", "b", "c"])),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@pytest.mark.property
+@settings(max_examples=40)
+@given(DRAWN)
+def test_all_models_are_the_sum_of_the_models(drawn: list[tuple[str | None, int, float | None, str | None]]) -> None:
+    """Law: what is counted under "*" is the sum over the models and the rows that name none."""
+    rows = trips(*(trip(f"2026-01-0{day}", model_version=model, distance=number, zone=zone) for model, day, number, zone in drawn))
+    renamed = rows.set_column(1, "model_version", [["none" if model is None else model for model, *_ in drawn]])
+
+    profile = compute(source(renamed)).profile.to_pylist()
+
+    for name in ("count", "num_nulls", "num_zeros", "num_nan"):
+        sums: dict[tuple[str, str], int] = {}
+        for row in profile:
+            if row["model_version"] != "*" and row[name] is not None:
+                key = (str(row["window"]), row["column_name"])
+                sums[key] = sums.get(key, 0) + row[name]
+        every = {(str(row["window"]), row["column_name"]): row[name] for row in profile if row["model_version"] == "*"}
+        assert {key: count for key, count in every.items() if count is not None} == sums
+
+
+@pytest.mark.property
+@settings(max_examples=40)
+@given(DRAWN, st.sampled_from(sorted(GRANULARITIES)))
+def test_windows_part_the_rows(drawn: list[tuple[str | None, int, float | None, str | None]], granularity: GranularityName) -> None:
+    """Law: every row is in exactly one window of each granularity, which holds its moment; windows do not overlap."""
+    rows = trips(*(trip(f"2026-01-0{day}", model_version=model) for model, day, _, _ in drawn))
+
+    whole = find(compute(source(rows, config(granularity))).profile, column_name=":table", model_version="*")
+
+    windows = sorted((row["window"]["start"], row["window"]["end"], row["count"]) for row in whole)  # type: ignore[index]  # a struct
+    assert sum(count for _, _, count in windows) == len(drawn)
+    assert all(before[1] <= after[0] for before, after in pairwise(windows))
+    moments = rows["at"].to_pylist()
+    assert all(sum(start <= moment < end for moment in moments) == count for start, end, count in windows)

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
+from harness.monitoring.compute import Source, compute
 from harness.monitoring.drift import Test as DriftTest
-from harness.monitoring.drift import categorical_drift, ks_pvalue, numeric_drift
+from harness.monitoring.drift import categorical_drift, grid_drift, ks_pvalue, numeric_drift
+from harness.monitoring.sample import Sample
 
 CASES = Path(os.environ.get("HARNESS_CONTRACT", Path(__file__).parents[4] / "shared" / "contract")) / "drift-cases.json"
 numbers = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=60).map(lambda xs: np.sort(np.array(xs)))
@@ -86,6 +89,10 @@ def test_every_reference_case_agrees() -> None:
         assert drift.ks_test.pvalue == pytest.approx(expected["ks_pvalue_asymp"]), case["id"]
         assert drift.wasserstein_distance == pytest.approx(expected["wasserstein_distance"]), case["id"]
         assert drift.population_stability_index == pytest.approx(expected["psi_base_deciles"]["value"]), case["id"]
+        grid = grid_drift(ordered(*case["current"]), ordered(*case["base"]))
+        assert grid.ks_test.statistic == pytest.approx(expected["grid1000_mid"]["ks_statistic"]), case["id"]
+        assert grid.ks_test.pvalue == pytest.approx(expected["grid1000_mid"]["ks_pvalue"]), case["id"]
+        assert grid.wasserstein_distance == pytest.approx(expected["grid1000_mid"]["wasserstein"]), case["id"]
     for case in cases["categorical"]:
         expected = case["expected"]
         shift = categorical_drift(np.array(expected["counts_current"]), np.array(expected["counts_base"]))
@@ -95,6 +102,38 @@ def test_every_reference_case_agrees() -> None:
         assert shift.chi_squared_test is not None
         assert shift.chi_squared_test.statistic == pytest.approx(expected["chi2_two_sample"]["statistic"]), case["id"]
         assert shift.chi_squared_test.pvalue == pytest.approx(expected["chi2_two_sample"]["pvalue"]), case["id"]
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the contract folder is not part of the repository")
+def test_every_observed_p_value_agrees() -> None:
+    """What a real workspace wrote, to the last bit."""
+    for row in json.loads(CASES.read_text())["observed_databricks_ks"]["rows"]:
+        assert ks_pvalue(row["statistic"], row["n_current"], row["n_base"]) == row["pvalue_observed"]
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the contract folder is not part of the repository")
+def test_every_reference_case_agrees_in_the_metric_tables() -> None:
+    """The same through a snapshot and its drift row: counts and means change by what the reference says."""
+    cases = json.loads(CASES.read_text())
+    for case in cases["numeric"]:
+        row, expected = drift_row(np.array(case["current"], float), np.array(case["base"], float)), case["expected"]
+        assert row["count_delta"] == expected["n_current"] - expected["n_base"], case["id"]
+        assert row["avg_delta"] == pytest.approx(expected["avg_delta"]), case["id"]
+        assert row["wasserstein_distance"] == pytest.approx(expected["wasserstein_distance"]), case["id"]
+    for case in cases["categorical"]:
+        sides = [np.repeat(list(case[side]), list(case[side].values())) for side in ("current", "base")]
+        row, expected = drift_row(*sides), case["expected"]
+        assert row["tv_distance"] == pytest.approx(expected["tv_distance"]), case["id"]
+        assert row["js_distance"] == pytest.approx(expected["js_distance_base_2"], abs=1e-12), case["id"]
+        chi = {name: expected["chi2_two_sample"][name] for name in ("statistic", "pvalue")}
+        assert row["chi_squared_test"] == pytest.approx(chi), case["id"]
+
+
+def drift_row(current: npt.NDArray[np.generic], base: npt.NDArray[np.generic]) -> dict[str, object]:
+    samples = [Sample("main.s.t", pa.table({"value": values})) for values in (current, base)]
+    source = Source(sample=samples[0], version=1, config=None, monitor_version=0).at(2, samples[1], 1)
+    (found,) = [row for row in compute(source).drift.to_pylist() if row["column_name"] == "value"]
+    return dict(found)
 
 
 @pytest.mark.property

@@ -407,6 +407,76 @@ def test_a_missing_column_fails_the_refresh_with_its_name(
     assert monitor.latest_monitor_failure_message == refresh.message
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        pytest.param("fare", pa.array(["x"] * 12), "column 'fare' is STRING, expected a number", id="label as text"),
+        pytest.param("at", pa.array(["x"] * 12), "column 'at' is STRING, expected TIMESTAMP or DATE", id="time as text"),
+        pytest.param("at", pa.array([True] * 12), "column 'at' is BOOLEAN, expected TIMESTAMP or DATE", id="time as truth"),
+        pytest.param("model_version", pa.array([1.5] * 12), "column 'model_version' is DOUBLE, expected STRING", id="model as a number"),
+        pytest.param("prediction", pa.array([[1.0]] * 12), "column 'prediction' is ARRAY<DOUBLE>, expected a number", id="array"),
+    ],
+)
+def test_a_column_of_another_type_fails_the_refresh_and_leaves_what_was_there(
+    workspace: WorkspaceClient,
+    service: MonitoringService,
+    tables: Tables,
+    write_trips: Callable[..., None],
+    column: str,
+    values: pa.Array,
+    message: str,
+) -> None:
+    """The message says what was found and expected; the metric tables keep the last good refresh."""
+    write_trips()
+    service.start()
+    workspace.data_quality.create_monitor(monitor_of())
+    wait_for_end(workspace)
+    path = tables.table_path(FullName("main", "s", "trips"))
+    rows = DeltaTable(path).to_pyarrow_table()
+    changed = rows.set_column(rows.column_names.index(column), column, values)
+    write_deltalake(path, changed, mode="overwrite", schema_mode="overwrite")
+
+    again = workspace.data_quality.create_refresh("table", TABLE_ID, Refresh(object_type="table", object_id=TABLE_ID))
+
+    refresh = wait_for_end(workspace, again.refresh_id)
+    assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_FAILED
+    assert f"main.s.trips: {message}" in (refresh.message or "")
+    assert set(read(tables, "trips_profile_metrics")["logging_table_commit_version"].to_pylist()) == {0}
+
+
+def test_odd_columns_spoil_no_other(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
+) -> None:
+    """All NULL, constant, infinite, nested, and a label that never comes: the refresh succeeds and the plain column is right."""
+    write_trips(days=2)
+    path = tables.table_path(FullName("main", "s", "trips"))
+    rows = DeltaTable(path).to_pyarrow_table()
+    rows = rows.set_column(rows.column_names.index("fare"), "fare", pa.nulls(12, pa.float64()))
+    for name, values in {
+        "nothing": pa.nulls(12, pa.string()),
+        "constant": pa.array([7] * 12),
+        "infinite": pa.array([float("inf"), float("-inf"), float("nan")] * 4),
+        "nested": pa.array([[{"a": 1}]] * 12),
+        "bytes": pa.array([b"x"] * 12),
+    }.items():
+        rows = rows.append_column(name, values)
+    write_deltalake(path, rows, mode="overwrite", schema_mode="overwrite")
+    service.start()
+
+    workspace.data_quality.create_monitor(monitor_of())
+
+    assert wait_for_end(workspace).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+    drift = {row["column_name"]: row for row in read(tables, "trips_drift_metrics").to_pylist() if row["model_version"] == "*"}
+    assert drift["distance"]["avg_delta"] == 6.0
+    assert drift["distance"]["ks_test"]["statistic"] == 1.0
+    assert (drift["constant"]["wasserstein_distance"], drift["constant"]["population_stability_index"]) == (0.0, 0.0)
+    for column in ("nothing", "infinite", "nested", "bytes", "fare"):
+        assert (drift[column]["count_delta"], drift[column]["ks_test"], drift[column]["js_distance"]) == (0, None, None)
+    profile = {row["column_name"]: row for row in read(tables, "trips_profile_metrics").to_pylist() if row["model_version"] == "*"}
+    assert profile[":table"]["mean_squared_error"] is None
+    assert set(profile[":table"]["non_null_columns"]) == {"at", "distance", "prediction", "constant", "infinite", "nested", "bytes"}
+
+
 def test_a_dropped_table_fails_the_refresh(workspace: WorkspaceClient, service: MonitoringService) -> None:
     """A table without a Delta log fails with one sentence."""
     service.start()
