@@ -6,6 +6,7 @@ that send none pay nothing.
 """
 
 import hashlib
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 from weakref import WeakSet
 
 _CONF = "spark.sql.execution.pyspark.python"
+_PASSED = ("DATABRICKS_HOST", "DATABRICKS_TOKEN", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")  # for models that functions load
 _GUEST = str(Path(__file__).parent.parent)
 _SUPPORT = "support"  # what the engine's own functions (`ai_query`) need, last of all: `harness/engines/tasks.py` fills it
 
@@ -45,8 +47,11 @@ def script(folder: Path, own: str, path: list[str]) -> Path:
     what is in them; any other may change, and so belongs to this task alone.
     """
     installed = {str(Path(prefix).resolve()) for prefix in (sys.prefix, sys.base_prefix)}
-    folders = [entry for entry in path if entry and not any(Path(entry).resolve().is_relative_to(prefix) for prefix in installed)]
-    text = f'#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{":".join([*folders, str(folder / _SUPPORT)])}"\nexport PYTHONPATH\n'
+    absolute = [str(Path(entry).absolute()) for entry in path if entry]
+    folders = [entry for entry in absolute if not any(Path(entry).resolve().is_relative_to(prefix) for prefix in installed)]
+    # Not what the engine's own PYTHONPATH says: that leads to the harness's packages. pyspark's worker is in the task's environment too.
+    text = f"#!/bin/sh\nexport PYTHONPATH={shlex.quote(':'.join([*folders, str(folder / _SUPPORT)]))}\n"
+    text += "".join(f"export {name}={shlex.quote(os.environ[name])}\n" for name in _PASSED if name in os.environ)
     text += f'exec {shlex.quote(sys.executable)} "$@"\n'
     may_change = any(Path(entry).parent.name != "environments" for entry in folders if entry != _GUEST)
     digest = hashlib.sha256(f"{text}\n{own if may_change else ''}".encode()).hexdigest()[:16]
@@ -54,8 +59,8 @@ def script(folder: Path, own: str, path: list[str]) -> Path:
     if not made.exists():
         folder.mkdir(parents=True, exist_ok=True)
         half_made = folder / f".{made.name}.{hashlib.sha256(own.encode()).hexdigest()[:8]}"
+        half_made.touch(0o700)  # a token is in it
         half_made.write_text(text)
-        half_made.chmod(0o755)
         half_made.replace(made)
     return made
 
