@@ -140,14 +140,13 @@ def tables(tmp_path: Path) -> FolderTables:
 
 
 @pytest.fixture
-def make_service(tmp_path: Path, tables: FolderTables) -> Iterator[Callable[[], MonitoringService]]:
+def make_service(tmp_path: Path, tables: FolderTables) -> Iterator[Callable[..., MonitoringService]]:
     store = Store(tmp_path / "state.db")
     made: list[MonitoringService] = []
 
-    def make() -> MonitoringService:
-        made.append(
-            MonitoringService(clock=SystemClock(), ids=SeededIds(len(made)), store=store, tables=tables, expressions=ByArrow(tables))
-        )
+    def make(**settings: bool) -> MonitoringService:
+        needs = {"clock": SystemClock(), "ids": SeededIds(len(made)), "store": store, "tables": tables, "expressions": ByArrow(tables)}
+        made.append(MonitoringService(**needs | settings))  # type: ignore[arg-type]  # by name
         return made[-1]
 
     yield make

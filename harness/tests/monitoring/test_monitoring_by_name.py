@@ -1,10 +1,13 @@
 """`w.quality_monitors`: the older routes, by the names of tables, over the same monitors."""
 
+import datetime as dt
+import math
 import re
 import time
 from collections.abc import Callable
 
 import msgspec
+import pyarrow as pa
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import DatabricksError, InvalidParameterValue, NotFound, ResourceConflict
@@ -21,6 +24,7 @@ from databricks.sdk.service.catalog import (
     MonitorRefreshInfoState,
     MonitorRefreshInfoTrigger,
 )
+from deltalake import DeltaTable, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -188,6 +192,42 @@ def test_the_dashboard_is_not_emulated(workspace: WorkspaceClient) -> None:
 
     with pytest.raises(DatabricksError, match=re.escape("/api/2.1/quality-monitoring/tables/main.s.trips/monitor/dashboard")):
         workspace.quality_monitors.regenerate_dashboard(TABLE)
+
+
+def test_probabilities_are_judged_where_the_older_words_name_them(
+    workspace: WorkspaceClient, service: MonitoringService, tables: Tables
+) -> None:
+    """A map from class to probability, written and read as Delta; loss and areas beside the scores."""
+    rows = {
+        "at": pa.array([dt.datetime(2026, 1, 5, tzinfo=dt.UTC)] * 2),
+        "model_version": ["1", "1"],
+        "prediction": ["a", "a"],
+        "fare": ["a", "b"],
+        "chances": pa.array([[("a", 0.8), ("b", 0.2)], [("a", 0.5), ("b", 0.5)]], pa.map_(pa.string(), pa.float64())),
+    }
+    write_deltalake(tables.table_path(FullName.parse(TABLE)), pa.table(rows))
+    service.start()
+    classes = log()
+    classes.problem_type = MonitorInferenceLogProblemType.PROBLEM_TYPE_CLASSIFICATION
+    classes.prediction_proba_col = "chances"
+
+    workspace.quality_monitors.create(TABLE, OUTPUT, ASSETS, inference_log=classes)
+
+    refresh = ended(workspace)
+    assert refresh.state == MonitorRefreshInfoState.SUCCESS, refresh.message
+    profile = DeltaTable(tables.table_path(FullName.parse(f"{OUTPUT}.trips_profile_metrics"))).to_pyarrow_table().to_pylist()
+    (row,) = [row for row in profile if row["column_name"] == ":table" and row["model_version"] == "*"]
+    assert row["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.5)) / 2)
+    assert dict(row["roc_auc_score"]["one_vs_all"]) == {"a": 1.0, "b": 1.0}
+
+
+def test_probabilities_go_with_classes(workspace: WorkspaceClient) -> None:
+    """A regression has none."""
+    errors = log()
+    errors.prediction_proba_col = "chances"
+
+    with pytest.raises(InvalidParameterValue, match="probabilities goes with the problem type classification"):
+        workspace.quality_monitors.create(TABLE, OUTPUT, ASSETS, inference_log=errors)
 
 
 TEXT = st.text(min_size=1, max_size=8)

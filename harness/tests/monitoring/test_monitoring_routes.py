@@ -240,6 +240,25 @@ def test_snapshot_is_not_compared_with_another_table_of_the_same_name(
     assert len({str(row["window"]) for row in read(tables, "trips_profile_metrics").to_pylist()}) == 2
 
 
+def test_a_service_may_compare_by_quantiles_as_the_platform_seems_to(
+    workspace: WorkspaceClient, make_service: Callable[..., MonitoringService], tables: Tables
+) -> None:
+    """With the grid D lies on steps of a thousandth: 17 ones among 17 and 13 zeros are 566 of a thousand, and not 17/30."""
+    path = tables.table_path(FullName("main", "s", "trips"))
+    write_deltalake(path, pa.table({"x": [0.0] * 13}))
+    workspace.data_quality.create_monitor(monitor_of(snapshot=SnapshotConfig(), inference_log=None))
+    make_service(quantile_grid=True).start()
+    wait_for_end(workspace)
+    write_deltalake(path, pa.table({"x": [1.0] * 17}), mode="append")
+
+    again = workspace.data_quality.create_refresh("table", TABLE_ID, Refresh(object_type="table", object_id=TABLE_ID))
+    make_service(quantile_grid=True).start()
+
+    assert wait_for_end(workspace, again.refresh_id).state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS
+    (row,) = [row for row in read(tables, "trips_drift_metrics").to_pylist() if row["column_name"] == "x"]
+    assert row["ks_test"]["statistic"] == pytest.approx(0.567, abs=1e-12)
+
+
 def test_time_series_need_no_model(
     workspace: WorkspaceClient, service: MonitoringService, tables: Tables, write_trips: Callable[..., None]
 ) -> None:

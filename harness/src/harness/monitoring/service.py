@@ -98,19 +98,26 @@ class MonitoringService:
 
     def update_monitor(self, object_type: str, object_id: str, body: Document, mask: str) -> Monitor:
         """Change the fields that `mask` names; the next refresh recomputes everything with the new configuration."""
+        self._check_metrics(object_id, updated(self.get_monitor(object_type, object_id).config, body, mask))
         with self._monitors.transaction():
-            monitor = self.get_monitor(object_type, object_id)
-            return self.replace_config(object_id, updated(monitor.config, body, mask))
+            return self._replace(object_id, updated(self.get_monitor(object_type, object_id).config, body, mask))
 
     def replace_config(self, object_id: str, config: DataProfilingConfig) -> Monitor:
         """Give the monitor of a table another configuration, for the next refresh."""
+        self._check_metrics(object_id, config)
+        return self._replace(object_id, config)
+
+    def _check_metrics(self, object_id: str, config: DataProfilingConfig) -> None:
+        # Outside of any transaction: Spark is asked.
+        self.refreshes.check(msgspec.structs.replace(self.get_monitor("table", object_id), config=checked(config)))
+
+    def _replace(self, object_id: str, config: DataProfilingConfig) -> Monitor:
         with self._monitors.transaction():
             monitor = self.get_monitor("table", object_id)
             schema = self._schema(checked(config).output_schema_id)
             # Assumption: each update makes a new version of the configuration, and does not start a refresh.
             changed = msgspec.structs.replace(monitor, config=config, output_schema=schema, version=monitor.version + 1)
             self._check_free(changed)
-            self.refreshes.check(changed)
             return self._monitors.put(object_id, changed)
 
     def delete_monitor(self, object_type: str, object_id: str) -> None:
