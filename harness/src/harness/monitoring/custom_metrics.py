@@ -52,12 +52,11 @@ def figures(config: DataProfilingConfig, kind: str) -> list[Figure]:
 def check_metrics(config: DataProfilingConfig) -> None:
     """Raise the platform's 400, with its code words, for metrics that no refresh could compute."""
     names = [metric.name.lower() for metric in config.custom_metrics]
+    taken = RESERVED | ({config.inference_log.model_id_column.lower()} if config.inference_log is not None else set())
     for metric in config.custom_metrics:
         where = f"data_profiling_config.custom_metrics '{metric.name}'"
-        if not _NAME.fullmatch(metric.name) or names.count(metric.name.lower()) > 1 or metric.name.lower() in RESERVED:
-            raise refused(
-                "INVALID_PARAMETER_VALUE", f"{where}: the name must be one a column can have, used once, and no built-in metric's"
-            )
+        if not _NAME.fullmatch(metric.name) or names.count(metric.name.lower()) > 1 or metric.name.lower() in taken:
+            raise refused("INVALID_PARAMETER_VALUE", f"{where}: the name must be one a column can have, used once, and no other column's")
         if not metric.input_columns or not all(metric.input_columns):
             raise refused("INVALID_PARAMETER_VALUE", f"{where}: input_columns needs column names, or '{TABLE}'")
         output_type(metric)
