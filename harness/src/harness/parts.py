@@ -16,6 +16,7 @@ from harness.control.routes import routes as control_routes
 from harness.engines.environments import Environments
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_credentials import ArtifactCredentials
+from harness.engines.mlflow_models import model_routes
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.processes import Lifeline
 from harness.engines.spark import SparkEngine
@@ -199,6 +200,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *by_name_routes(monitors),
         *sql.routes(statements, host_url=host, user=user),
         *ArtifactCredentials(ask=proxy.ask, sign=files.signed_url).routes(),
+        *model_routes(proxy.ask, user),
         *proxy.routes(),  # last: Unity Catalog's routes lie under the same prefix
     ]
 
