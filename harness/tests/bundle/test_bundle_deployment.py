@@ -80,6 +80,21 @@ def test_first_deployment_makes_everything(given: Any, served: Served) -> None:
     }
 
 
+def test_deployment_says_which_jobs_it_has_where_its_jobs_say_so(given: Any, served: Served) -> None:
+    given.deploy()
+
+    (job,) = served.jobs.jobs
+    path = served.jobs.jobs[job]["deployment"]["metadata_file_path"]
+    found = json.loads(given.client.workspace.download(path).read())["config"]
+    assert found["resources"]["jobs"] == {"nightly": {"id": str(job), "relative_path": "databricks.yml"}}
+    assert (found["bundle"]["name"], found["bundle"]["target"], set(found["bundle"]["git"])) == (
+        "demo",
+        "default",
+        {"branch", "commit", "origin_url"},
+    )
+    assert found["workspace"]["file_path"] == f"{ROOT}/files"
+
+
 def test_second_deployment_of_the_same_changes_nothing(given: Any, served: Served) -> None:
     given.deploy()
     writes, state = list(served.jobs.writes), _state(given.client)

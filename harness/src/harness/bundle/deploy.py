@@ -10,6 +10,7 @@ from databricks.sdk.errors.base import DatabricksError
 from harness.bundle import access, calls, deployed, upload
 from harness.bundle.changes import Changes
 from harness.bundle.lock import locked
+from harness.bundle.metadata import write_metadata
 from harness.bundle.model import Bundle
 from harness.bundle.nodes import Json, Node
 from harness.bundle.outlook import Outlook, foresee, prepare
@@ -109,6 +110,7 @@ def _apply(bundle: Bundle, workspace: WorkspaceClient, ahead: Outlook, progress:
         changes.apply(step)
     if ahead.uploads.remove:
         upload.remove(workspace, ahead.uploads, progress)
+    write_metadata(bundle, workspace, changes.deployed.resources)
     if ahead.uploads.remove or changes.deployed.making:
         changes.save(files=ahead.uploads.digests, making=frozenset())
     return changes
