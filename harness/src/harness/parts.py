@@ -40,6 +40,8 @@ from harness.serving import ServingService
 from harness.state import Store
 from harness.unity.routes import routes as unity_routes
 from harness.unity.service import UnityService
+from harness.workspace.dbfs import DbfsService
+from harness.workspace.dbfs_routes import dbfs_routes
 from harness.workspace.files import FilesService
 from harness.workspace.files_routes import routes as files_routes
 from harness.workspace.permissions import PermissionsService
@@ -192,6 +194,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *secrets_routes(secrets),
         *identity.routes(IdentityService(credentials=credentials, endpoints=serving_service), host),
         *files_routes(files),
+        *dbfs_routes(DbfsService(layout=layout, ids=ids)),
         *unity_routes(unity_service),
         *jobs.routes(job_service),
         *serving.routes(serving_service),

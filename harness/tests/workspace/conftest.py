@@ -18,6 +18,8 @@ from harness.ids import SeededIds
 from harness.state import Store
 from harness.unity.routes import routes as unity_routes
 from harness.unity.service import UnityService
+from harness.workspace.dbfs import DbfsService
+from harness.workspace.dbfs_routes import dbfs_routes
 from harness.workspace.files import FilesService
 from harness.workspace.files_routes import routes as files_routes
 from harness.workspace.permissions import PermissionsService
@@ -54,6 +56,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         *routes(workspace, PermissionsService(store=store, user=USER_NAME, tree=workspace)),
         *secrets_routes(secrets),
         *files_routes(files),
+        *dbfs_routes(DbfsService(layout=layout, ids=ids)),
         *unity_routes(unity),
     ]
     listening = socket.create_server(("127.0.0.1", 0))
