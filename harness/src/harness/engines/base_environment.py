@@ -3,6 +3,8 @@
 import hashlib
 import platform
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from harness.engines.uv import EXCLUDE_NEWER
 
@@ -24,7 +26,8 @@ BASE_REQUIREMENTS = (
 )
 
 
-def base_key() -> str:
-    """Return what names the base environment: a change of a pin, a date or the interpreter makes another one."""
-    parts = [*BASE_REQUIREMENTS, EXCLUDE_NEWER, sys.version, platform.machine(), sys.platform]
+def base_key(requirements: Sequence[str], interpreter: str) -> str:
+    """Return what names a base environment: a change of a pin, a date or the interpreter makes another one."""
+    python = sys.version if Path(interpreter) == Path(sys.executable) else interpreter
+    parts = [*requirements, EXCLUDE_NEWER, python, platform.machine(), sys.platform]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

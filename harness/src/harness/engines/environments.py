@@ -1,19 +1,17 @@
-"""Interpreters for tasks and models: one base environment a user, and small overlays with what it lacks.
+"""Interpreters for tasks and models: a base environment, and small overlays with what it lacks.
 
-A base environment is made once by uv, its bytecode compiled. An overlay is a folder that goes first on `sys.path`; its name is a hash of
-the dependency list and of each wheel's content, so an unchanged environment costs milliseconds and a rebuilt wheel is never mistaken for
-the old one.
+An overlay is a folder that goes first on `sys.path`; its name is a hash of the dependency list and of each wheel's content, so an
+unchanged environment costs milliseconds and a rebuilt wheel is never mistaken for the old one.
 """
 
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config import Layout, cache_folder
+from harness.config import Layout
 from harness.engines import requirements as req
-from harness.engines.base_environment import BASE_REQUIREMENTS, base_key
+from harness.engines.bases import Base, Bases, from_environment
 from harness.engines.dependencies import Dependencies, read_dependencies
 from harness.engines.folders import made_once, remove_unused
 from harness.engines.platform_versions import differences
@@ -38,45 +36,40 @@ class Environment:
 class Environments:
     """Makes and finds environments; safe to use from several threads and by several harnesses at once."""
 
-    def __init__(self, *, layout: Layout, python: str = sys.executable, progress: Progress = lambda _: None) -> None:
+    def __init__(
+        self, *, layout: Layout, python: str = sys.executable, progress: Progress = lambda _: None, exact: bool | None = None
+    ) -> None:
+        """`exact` gives each environment version its own base (harness/engines/bases.py); the user's setting where it is None."""
         self._overlays = layout.environments.resolve()
         self._files = layout.files.resolve()
         self._used: set[Path] = set()
-        self._python = python
         self._progress = progress
-        self._folder = cache_folder().resolve() / "environments" / f"base-{base_key()}"
-        self._installed: req.Installed | None = None
-        self._lock = threading.RLock()
+        self._bases = Bases(python, progress, from_environment() if exact is None else exact)
 
     def base(self, progress: Progress | None = None) -> Environment:
-        """Return the base environment, made if it is not there; `UserError` when it cannot be made."""
-        with self._lock:
-            if self._installed is None:
-                with made_once(self._folder) as folder:
-                    if folder is not None:
-                        self._make_base(folder, progress or self._progress)
-                self._installed = req.installed_in(_site_packages(self._folder))
-        return Environment(self._folder / "bin" / "python")
+        """Return the shared base environment, made if it is not there; `UserError` when it cannot be made."""
+        return Environment(self._bases.shared(progress).python)
 
     def overlay(self, dependencies: Sequence[str], *, version: str, progress: Progress | None = None) -> Environment:
         """Return an environment with `dependencies`: requirements, `-r FILE`s and wheels (`….whl`, `….whl[extra]`).
 
         Only what the base lacks is installed; a requirement that nothing declares is not there, as on the platform.
         """
-        base = self.base()
-        installed = self._base_distributions()
-        line = differences(version, {name: found.version for name, found in installed.items()})
-        wanted = read_dependencies(dependencies, locate=self._locate)
-        notes: tuple[str, ...] = (line,) if line else ()
+        base = self._bases.of_version(version, progress)
+        line = differences(version, {name: found.version for name, found in base.installed.items()}, base.python_version)
+        return self._overlay(base, dependencies, (line,) if line else (), progress)
+
+    def _overlay(self, base: Base, dependencies: Sequence[str], notes: tuple[str, ...], progress: Progress | None) -> Environment:
+        wanted, installed = read_dependencies(dependencies, locate=self._locate), base.installed
         if not wanted.wheels and req.satisfied(wanted.requirements, installed):
             return Environment(base.python, notes=notes)
-        folder = self._overlays / wanted.key(self._folder.name)
+        folder = self._overlays / wanted.key(base.folder.name)
         self._used.add(folder)
         tell = progress or self._progress
         with made_once(folder, lambda: tell(f"waiting for another task that installs the same: {wanted.told}")) as fresh:
             if fresh is not None:
                 tell(f"installing {wanted.told}")
-                self._install(wanted, fresh, tell)
+                self._install(wanted, fresh, base, tell)
                 remove_unused(self._overlays, days=_DAYS_UNUSED, in_use=frozenset(self._used))
         replaced = {
             name for name, found in req.installed_in(folder).items() if name in installed and installed[name].version != found.version
@@ -90,8 +83,8 @@ class Environments:
 
         Assumption: `mlflow==V` is satisfied by the base's `mlflow-skinny==V`, which has all that loading and scoring a model needs.
         """
-        base = self.base()
-        installed = dict(self._base_distributions())
+        base = self._bases.shared()
+        installed = dict(base.installed)
         installed["mlflow"] = req.Distribution("mlflow", installed["mlflow-skinny"].version)
         lines = req.file_lines(requirements) if requirements.exists() else []
         wanted = [req.parse(line, str(requirements)) for line in lines if not line.startswith("-")]
@@ -101,47 +94,25 @@ class Environments:
         told = ", ".join(lacking) or "options in its requirements.txt"
         self._progress(f"building an environment for a model: {told}")
         wheels = [line for line in lines if not line.startswith("mlflow==")]
-        overlay = self.overlay(wheels, version="6")
-        return Environment(
-            overlay.python, overlay.path, overlay.replaces, (f"runs on an environment of its own, because the base lacks {told}",)
-        )
-
-    def _base_distributions(self) -> req.Installed:
-        assert self._installed is not None  # noqa: S101 - `base()` was called
-        return self._installed
-
-    def _make_base(self, folder: Path, progress: Progress) -> None:
-        progress("making the base environment of tasks and models (once, about half a minute)")
-        uv("venv", "--no-project", "--python", self._python, "--allow-existing", str(folder), folder=folder, what="The base environment")
-        command = [
-            "pip",
-            "install",
-            "--python",
-            str(folder / "bin" / "python"),
-            "--exclude-newer",
-            EXCLUDE_NEWER,
-            "--compile-bytecode",
-            "-r",
-            "-",
-        ]
-        uv(*command, folder=folder, what="The base environment", stdin="\n".join(BASE_REQUIREMENTS))
+        overlay = self._overlay(base, wheels, (), None)
+        note = f"runs on an environment of its own, because the base lacks {told}"
+        return Environment(overlay.python, overlay.path, overlay.replaces, (note,))
 
     def _locate(self, path: str) -> Path:
         """Return where an absolute path lies on this machine, those of the workspace among them."""
         return self._files / path.lstrip("/") if path.startswith(_ROOTS) else Path(path)
 
-    def _install(self, wanted: Dependencies, folder: Path, progress: Progress) -> None:
+    def _install(self, wanted: Dependencies, folder: Path, base: Base, progress: Progress) -> None:
         """Install what the base lacks: the wheels alone where that is enough, else what uv resolves beyond the base as well."""
-        python = str(self._folder / "bin" / "python")
-        installed = {**self._base_distributions(), **{wheel.name: wheel for wheel in wanted.wheels.values()}}
+        installed = {**base.installed, **{wheel.name: wheel for wheel in wanted.wheels.values()}}
         files = [str(path) for path in wanted.wheels]
         if not req.satisfied(wanted.all_requirements(), installed):
-            files = self._beyond_base(wanted, folder, progress)
+            files = self._beyond_base(wanted, folder, base, progress)
         command = [
             "pip",
             "install",
             "--python",
-            python,
+            str(base.python),
             "--target",
             str(folder),
             "--no-deps",
@@ -151,20 +122,16 @@ class Environments:
         ]
         uv(*command, *wanted.options, *files, folder=folder, what=wanted.told, progress=progress)
 
-    def _beyond_base(self, wanted: Dependencies, folder: Path, progress: Progress) -> list[str]:
+    def _beyond_base(self, wanted: Dependencies, folder: Path, base: Base, progress: Progress) -> list[str]:
         """Return, pinned, everything that a resolution that prefers the base's versions adds to the base, the wheels among it."""
-        base = {found.name: found.version for found in self._base_distributions().values()}
+        there = {found.name: found.version for found in base.installed.values()}
         pins = folder / "resolved.txt"
-        pins.write_text("".join(f"{name}=={version}\n" for name, version in base.items()))  # uv keeps to an output file that is there
-        command = ["pip", "compile", "-", "--python", str(self._folder / "bin" / "python"), "--exclude-newer", EXCLUDE_NEWER]
+        pins.write_text("".join(f"{name}=={version}\n" for name, version in there.items()))  # uv keeps to an output file that is there
+        command = ["pip", "compile", "-", "--python", str(base.python), "--exclude-newer", EXCLUDE_NEWER]
         options = ["--no-header", "--no-annotate", "--no-strip-markers", "--output-file", str(pins), *wanted.options]
         if wanted.constraints:
             (folder / "constraints.txt").write_text("\n".join(wanted.constraints))
             options += ["--constraint", str(folder / "constraints.txt")]
         uv(*command, *options, folder=folder, what=wanted.told, stdin="\n".join(wanted.lines()), progress=progress)
         resolved = [line.strip() for line in pins.read_text().splitlines() if line.strip()]
-        return [line for line in resolved if base.get(line.partition("==")[0]) != line.partition("==")[2].partition(" ")[0]]
-
-
-def _site_packages(environment: Path) -> Path:
-    return next((environment / "lib").glob("python3.*")) / "site-packages"
+        return [line for line in resolved if there.get(line.partition("==")[0]) != line.partition("==")[2].partition(" ")[0]]

@@ -1,6 +1,5 @@
 """What the platform's serverless environment versions hold, and how that differs from what is installed here."""
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,6 +56,16 @@ PLATFORM: Mapping[str, PlatformVersion] = {
 }
 
 
+# Versions that a base of their own can be made for, with the pins that cannot be kept there: pyspark-client 4.2, which reaches the engine,
+# needs grpcio-status 1.76 and so protobuf 6 (against v5's 5.29). Measured by resolving each: v1 to v3 cannot, since pandas 1.5, pyarrow 15
+# and mlflow-skinny below 2.22 (protobuf below 6) would all have to go, and what is left is not that version.
+POSSIBLE: Mapping[str, frozenset[str]] = {
+    "4": frozenset({"databricks-connect"}),
+    "5": frozenset({"databricks-connect", "protobuf"}),
+    "6": frozenset({"databricks-connect"}),
+}
+
+
 def platform_version(version: str) -> PlatformVersion:
     """Return an environment version, or raise `UserError` that says which there are."""
     if version not in PLATFORM:
@@ -64,14 +73,10 @@ def platform_version(version: str) -> PlatformVersion:
     return PLATFORM[version]
 
 
-def differences(version: str, installed: Mapping[str, str]) -> str:
-    """Return one line on how environment `version` differs from what is installed here, empty when it does not."""
+def differences(version: str, installed: Mapping[str, str], python: str) -> str:
+    """Return one line on how environment `version` differs from what is installed here, on Python `python`; empty when it does not."""
     there = platform_version(version)
-    other = (
-        []
-        if platform.python_version_tuple()[:2] == tuple(there.python.split("."))
-        else [f"Python {there.python} (here {platform.python_version()})"]
-    )
+    other = [] if python == there.python else [f"Python {there.python} (here {python})"]
     for name, specifier in there.specifiers().items():
         here = installed.get(name)
         if here is None or not specifier.contains(Version(here), prereleases=True):
