@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from harness.zones import UnknownZoneError, zone
 
 
-@pytest.mark.parametrize(
-    ("name", "hours"), [("PST", -8), ("EST", -5), ("IST", 5.5), ("UTC", 0), ("Europe/Berlin", 1)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("name", "hours"), [("PST", -8), ("EST", -5), ("IST", 5.5), ("UTC", 0), ("Europe/Berlin", 1)], ids=str)
 def test_java_s_names_mean_what_they_mean_to_java(name: str, hours: float) -> None:
     """In January, where they have summer time."""
     assert dt.datetime(2026, 1, 15, tzinfo=zone(name)).utcoffset() == dt.timedelta(hours=hours)
