@@ -18,7 +18,7 @@ from harness.dashboard.model import DataTable, Endpoint, Job, Model, Page, Paylo
 
 NOT_EMULATED = (
     "Permissions are recorded, not enforced.",
-    "Schedules are stored and never fire.",
+    "Schedules and triggers fire only while the harness is up; what they missed is not made up for.",
     "A workload size limits calls and memory, not cores: one process serves each version.",
     "Inference-table rows arrive within seconds; on the platform it can take an hour.",
 )
