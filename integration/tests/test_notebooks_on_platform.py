@@ -106,6 +106,24 @@ def test_serverless_limits_hold_on_real_frames(workspace: WorkspaceClient, catal
     assert "limits, cell 2" in output.error_trace
 
 
+def test_a_notebook_merges_with_delta_s_own_api(workspace: WorkspaceClient, catalog: str) -> None:
+    """`from delta.tables import DeltaTable` is there without an install."""
+    path = put(
+        workspace,
+        f"/Shared/{catalog}/merges",
+        f"spark.range(3).write.saveAsTable('{catalog}.default.ids')",
+        "from delta.tables import DeltaTable\n"
+        f"ids = DeltaTable.forName(spark, '{catalog}.default.ids')\n"
+        "ids.alias('t').merge(spark.range(2, 5).alias('s'), 't.id = s.id').whenMatchedDelete().whenNotMatchedInsertAll().execute()",
+        "dbutils.notebook.exit(str(sorted(row.id for row in ids.toDF().collect())))",
+    )
+
+    output = run(workspace, path)
+
+    assert output.error is None
+    assert output.notebook_output.result == "[0, 1, 3, 4]"
+
+
 def test_functions_in_spark_run_with_what_the_notebook_has(workspace: WorkspaceClient, catalog: str) -> None:
     """A module beside it and a package that it installed, in a UDF, in SQL and in pandas; the engine itself has neither."""
     folder = f"/Shared/{catalog}/udf"

@@ -24,10 +24,13 @@ BASE_REQUIREMENTS = (
     "matplotlib>=3.9",  # pictures of tasks and notebooks
     "setuptools<81",  # old wheels import pkg_resources, which later ones have not
 )
+ALONE_REQUIREMENTS = (
+    "delta-spark==4.4.0",  # `DeltaTable` in tasks; it asks for all of pyspark, of which the client is enough
+)
 
 
 def base_key(requirements: Sequence[str], interpreter: str) -> str:
     """Return what names a base environment: a change of a pin, a date or the interpreter makes another one."""
     python = sys.version if Path(interpreter) == Path(sys.executable) else interpreter
-    parts = [*requirements, EXCLUDE_NEWER, python, platform.machine(), sys.platform]
+    parts = [*requirements, *ALONE_REQUIREMENTS, EXCLUDE_NEWER, python, platform.machine(), sys.platform]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

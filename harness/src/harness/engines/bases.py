@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from harness.config import cache_folder
 from harness.engines import requirements as req
-from harness.engines.base_environment import BASE_REQUIREMENTS, base_key
+from harness.engines.base_environment import ALONE_REQUIREMENTS, BASE_REQUIREMENTS, base_key
 from harness.engines.folders import made_once
 from harness.engines.platform_versions import POSSIBLE, platform_version
 from harness.engines.uv import EXCLUDE_NEWER, run_uv, uv
@@ -111,5 +111,6 @@ def _make(folder: Path, version: str, interpreter: str, requirements: Sequence[s
     progress(f"making {what[0].lower()}{what[1:]}{'' if version else ' of tasks and models'} (once, about half a minute)")
     uv("venv", "--no-project", "--python", interpreter, "--allow-existing", str(folder), folder=folder, what=what)
     python = str(folder / "bin" / "python")
-    command = ["pip", "install", "--python", python, "--exclude-newer", EXCLUDE_NEWER, "--compile-bytecode", "-r", "-"]
-    uv(*command, folder=folder, what=what, stdin="\n".join(requirements))
+    command = ["pip", "install", "--python", python, "--exclude-newer", EXCLUDE_NEWER, "--compile-bytecode"]
+    uv(*command, "-r", "-", folder=folder, what=what, stdin="\n".join(requirements))
+    uv(*command, "--no-deps", *ALONE_REQUIREMENTS, folder=folder, what=what)

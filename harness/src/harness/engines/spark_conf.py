@@ -45,6 +45,9 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Map
         "spark.sql.catalogImplementation": "in-memory",  # no metastore: the folders are the truth
         "spark.sql.warehouse.dir": str(scratch / "session-catalog"),
         "spark.local.dir": str(scratch / "local"),
+        # `DeltaTable` over Spark Connect (harness/delta_table).
+        "spark.connect.extensions.relation.classes": "harness.DeltaMessages",
+        "spark.connect.extensions.command.classes": "harness.DeltaMessages",
         # Files: `/Volumes/…` and the like are folders of the harness, also for Delta's commits.
         "spark.hadoop.harness.files": str(files),  # read by harness.MountedFiles
         **{f"spark.hadoop.fs.{scheme}.impl": "harness.MountedFileSystem" for scheme in ("file", "dbfs")},

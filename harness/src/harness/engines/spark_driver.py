@@ -14,6 +14,7 @@ from typing import IO, Any
 import msgspec
 
 from harness.ai_query import registration
+from harness.delta_table import reader as delta_messages
 from harness.engines import java
 from harness.engines.spark_conf import PARALLELISM, Order, spark_conf
 from harness.errors import UserError
@@ -39,6 +40,7 @@ def main() -> None:
         _answer(answers, error=str(error))
         sys.exit(1)
     registration.register(session, order.harness_url, order.token)
+    delta_messages.register(session)
     _answer(answers, ready=order.port)
     for line in sys.stdin:
         name = line.strip()
