@@ -33,6 +33,7 @@ from harness.inference_tables import InferenceTables
 from harness.jobs import JobService
 from harness.lookups.routes import routes as lookups_routes
 from harness.monitoring.by_name_routes import by_name_routes
+from harness.monitoring.dashboard_routes import dashboard_routes
 from harness.monitoring.routes import routes as monitoring_routes
 from harness.monitoring.service import MonitoringService
 from harness.names import FullName
@@ -167,7 +168,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         parents=tasks.parents,
     )
     monitors = MonitoringService(
-        clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service), expressions=SparkRows(lambda: spark.remote)
+        clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service), expressions=SparkRows(lambda: spark.remote), user=user
     )
     statements = sql.StatementService(
         clock=clock, ids=ids, engine=SparkStatements(lambda: spark.remote), folder=layout.state / "statements"
@@ -201,6 +202,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *inference_tables.routes(payloads),
         *monitoring_routes(monitors),
         *by_name_routes(monitors),
+        *dashboard_routes(monitors),
         *sql.routes(statements, host_url=host, user=user),
         *ArtifactCredentials(ask=proxy.ask, sign=files.signed_url).routes(),
         *model_routes(proxy.ask, user),

@@ -20,6 +20,7 @@ from harness.errors import ApiError, UserError
 from harness.http import OneToken, application
 from harness.ids import SeededIds
 from harness.monitoring.by_name_routes import by_name_routes
+from harness.monitoring.dashboard_routes import dashboard_routes
 from harness.monitoring.routes import routes
 from harness.monitoring.service import MonitoringService
 from harness.names import FullName
@@ -162,7 +163,7 @@ def service(make_service: Callable[[], MonitoringService]) -> MonitoringService:
 
 @pytest.fixture
 def workspace(service: MonitoringService) -> Iterator[WorkspaceClient]:
-    app = application([*routes(service), *by_name_routes(service)], callers=OneToken("secret", "someone"))
+    app = application([*routes(service), *by_name_routes(service), *dashboard_routes(service)], callers=OneToken("secret", "someone"))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import math
-import re
 import time
 from collections.abc import Callable
 
@@ -184,14 +183,6 @@ def test_a_bad_request_is_refused_and_leaves_no_monitor(
         workspace.quality_monitors.create(**request)
 
     assert list(workspace.data_quality.list_monitor()) == []
-
-
-def test_the_dashboard_is_not_emulated(workspace: WorkspaceClient) -> None:
-    """It is refused by its route's name, not answered with an id that leads nowhere."""
-    workspace.quality_monitors.create(TABLE, OUTPUT, ASSETS, inference_log=log())
-
-    with pytest.raises(DatabricksError, match=re.escape("/api/2.1/quality-monitoring/tables/main.s.trips/monitor/dashboard")):
-        workspace.quality_monitors.regenerate_dashboard(TABLE)
 
 
 def test_probabilities_are_judged_where_the_older_words_name_them(

@@ -12,7 +12,6 @@ _EMPTY = (
     ("/api/2.0/clusters/list", "clusters", "clusters/list"),
     ("/api/2.1/clusters/list", "clusters", "clusters/list"),
     ("/api/2.0/instance-pools/list", "instance_pools", "instancepools/list"),
-    ("/api/2.0/lakeview/dashboards", "dashboards", "lakeview/list"),
     ("/api/2.0/notification-destinations", "results", "notificationdestinations/list"),
     ("/api/2.0/pipelines", "statuses", "pipelines/listpipelines"),
     ("/api/2.0/policies/clusters/list", "policies", "clusterpolicies/list"),

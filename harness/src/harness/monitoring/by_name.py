@@ -26,7 +26,9 @@ _OLDER_FIELDS = {newer: older for older, newer in _FIELDS.items()}
 _PREFIXES = {"problem_type": "INFERENCE_", "type": "DATA_PROFILING_", "pause_status": "CRON_SCHEDULE_PAUSE_STATUS_"}
 _LABELS = {name: granularity.label for name, granularity in GRANULARITIES.items()}
 _NAMES = {label: name for name, label in _LABELS.items()}
-_OUTPUT_ONLY = ("status", "profile_metrics_table_name", "drift_metrics_table_name", "monitor_version", "latest_monitor_failure_msg")
+_OUTPUT_ONLY = (
+    "status", "profile_metrics_table_name", "drift_metrics_table_name", "monitor_version", "latest_monitor_failure_msg", "dashboard_id",
+)  # fmt: skip
 _NOT_SHOWN = ("output_schema_id", "skip_builtin_dashboard", "warehouse_id")
 
 
@@ -100,6 +102,14 @@ def check_create(body: Document) -> None:
         )
 
 
+def check_dashboard(body: Document, monitor: Monitor) -> None:
+    """Raise the platform's 400 for an update that gives the monitor another dashboard than its own."""
+    given = body.get("dashboard_id")
+    if given and given != monitor.dashboard_id:
+        # The platform lets a dashboard of one's own take the place; here none can be made.
+        raise invalid(f"dashboard_id '{given}' is not the dashboard of the monitor of {monitor.table}; leave it out")
+
+
 def config_of(request: MonitorRequest, output_schema_id: str) -> DataProfilingConfig:
     """Return the configuration that a request in the older words means."""
     if request.data_classification_config and request.data_classification_config.get("enabled"):
@@ -126,7 +136,8 @@ def shown(monitor: Monitor) -> Document:
         "output_schema_name": monitor.output_schema,
         **_older({name: value for name, value in config.items() if name not in _NOT_SHOWN}),
     }
-    return found | ({"latest_monitor_failure_msg": monitor.failure} if monitor.failure else {})
+    known = {"dashboard_id": monitor.dashboard_id, "latest_monitor_failure_msg": monitor.failure}
+    return found | {name: value for name, value in known.items() if value}
 
 
 def shown_refresh(refresh: Refresh) -> Document:

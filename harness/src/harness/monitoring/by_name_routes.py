@@ -18,7 +18,7 @@ _MOST_REFRESHES = 25  # "up to 25", databricks-sdk's docstring
 
 
 def by_name_routes(service: MonitoringService) -> list[AnyRoute]:
-    """Return the routes, all but that of the dashboard: the harness makes none in the workspace."""
+    """Return the routes, all but that of the dashboard, which stands with the other routes of dashboards."""
 
     def table(call: Call) -> str:
         return service.table_id(call.params["table_name"])
@@ -35,6 +35,7 @@ def by_name_routes(service: MonitoringService) -> list[AnyRoute]:
 
     def update(call: Call) -> object:
         request, known = call.json(by_name.MonitorRequest), service.get_monitor("table", table(call))
+        by_name.check_dashboard(call.json(model.Document), known)
         config = by_name.config_of(request, service.schema_id(request.output_schema_name))
         kept = {name: getattr(known.config, name) for name in ("assets_dir", "skip_builtin_dashboard", "warehouse_id")}
         return by_name.shown(service.replace_config(known.table_id, msgspec.structs.replace(config, **kept)))

@@ -126,6 +126,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     created_ms: int
     failure: str | None = None
+    dashboard_id: str | None = None
 
     @property
     def profile_table(self) -> str:

@@ -12,6 +12,7 @@ from harness.errors import ApiError
 from harness.ids import Ids
 from harness.monitoring import tables as delta
 from harness.monitoring.computation import Computation
+from harness.monitoring.dashboards import Dashboards
 from harness.monitoring.fitness import UnfitTable
 from harness.monitoring.model import Monitor, Notification, Refresh, RefreshState, RefreshTrigger
 from harness.monitoring.ports import Expressions, Tables
@@ -26,13 +27,14 @@ class Refreshes:
 
     def __init__(
         self, *, clock: Clock, ids: Ids, store: Store, tables: Tables, expressions: Expressions, monitors: Documents[Monitor],
-        lookback: dt.timedelta | None, quantile_grid: bool = False,
+        dashboards: Dashboards, lookback: dt.timedelta | None, quantile_grid: bool = False,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._ids = ids
         self._tables = tables
         self._computation = Computation(tables, expressions, lookback, quantile_grid)
         self._monitors = monitors
+        self._dashboards = dashboards
         self._refreshes = Documents(store, "monitor_refresh", Refresh)
         self._notifications = Documents(store, "monitor_notification", Notification)
         self._queue: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -137,8 +139,13 @@ class Refreshes:
             monitor = self._monitors.get(refresh.object_id) if refresh else None
             if refresh is None or monitor is None or refresh.ended:
                 return None
-            active = msgspec.structs.replace(monitor, status="DATA_PROFILING_STATUS_ACTIVE")
+            # The id of the dashboard is there once the monitor is active: seen on a live workspace.
+            dashboard = monitor.dashboard_id or self._first_dashboard(monitor)
+            active = msgspec.structs.replace(monitor, status="DATA_PROFILING_STATUS_ACTIVE", dashboard_id=dashboard)
             return self._put(refresh, "MONITOR_REFRESH_STATE_RUNNING"), self._monitors.put(monitor.table_id, active)
+
+    def _first_dashboard(self, monitor: Monitor) -> str | None:
+        return None if monitor.config.skip_builtin_dashboard else self._dashboards.make(monitor).dashboard_id
 
     def _refresh(self, refresh: Refresh, monitor: Monitor) -> None:
         metrics = self._computation.metrics(monitor, self._clock.now())

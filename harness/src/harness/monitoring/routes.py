@@ -81,7 +81,6 @@ def refresh_id(call: Call) -> int:
 
 
 def _monitor(monitor: Monitor) -> Document:
-    # No `dashboard_id`: the harness makes no dashboard in the workspace; the HTML page of a run takes its place.
     config: Document = msgspec.to_builtins(monitor.config)
     if isinstance(log := config.get("inference_log"), dict):
         log.pop("prediction_proba_column", None)  # not of this API
@@ -92,6 +91,8 @@ def _monitor(monitor: Monitor) -> Document:
         "monitor_version": monitor.version,
         "status": monitor.status,
     }
+    if monitor.dashboard_id:
+        written["dashboard_id"] = monitor.dashboard_id
     if monitor.failure:
         written["latest_monitor_failure_message"] = monitor.failure
     return {"object_type": "table", "object_id": monitor.table_id, "data_profiling_config": config | written}

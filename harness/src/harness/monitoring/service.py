@@ -5,9 +5,11 @@ import datetime as dt
 import msgspec
 
 from harness.clock import Clock, millis
+from harness.config import USER_NAME
 from harness.errors import ApiError, NotEmulated
 from harness.ids import Ids
 from harness.monitoring.configuration import checked, invalid, updated
+from harness.monitoring.dashboards import Dashboard, Dashboards
 from harness.monitoring.model import DataProfilingConfig, Document, Monitor, MonitorRequest, Refresh
 from harness.monitoring.ports import Expressions, Tables
 from harness.monitoring.refreshes import Refreshes
@@ -28,14 +30,15 @@ class MonitoringService:
 
     def __init__(
         self, *, clock: Clock, ids: Ids, store: Store, tables: Tables, expressions: Expressions,
-        lookback: dt.timedelta | None = None, quantile_grid: bool = False,
+        lookback: dt.timedelta | None = None, quantile_grid: bool = False, user: str = USER_NAME,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._tables = tables
         self._monitors = Documents(store, "monitor", Monitor)
+        self.dashboards = Dashboards(clock=clock, ids=ids, store=store, user=user)
         self.refreshes = Refreshes(
             clock=clock, ids=ids, store=store, tables=tables, expressions=expressions, monitors=self._monitors,
-            lookback=lookback, quantile_grid=quantile_grid,
+            dashboards=self.dashboards, lookback=lookback, quantile_grid=quantile_grid,
         )  # fmt: skip
         self.schedules = Schedules(clock=clock, monitors=self._monitors.list, begin=self.refreshes.ask_by_schedule)
 
@@ -121,11 +124,19 @@ class MonitoringService:
             return self._monitors.put(object_id, changed)
 
     def delete_monitor(self, object_type: str, object_id: str) -> None:
-        """Forget a monitor and its refreshes; its metric tables stay."""
+        """Forget a monitor and its refreshes; its metric tables and its dashboard stay."""
         with self._monitors.transaction():
-            self.get_monitor(object_type, object_id)
+            self.dashboards.keep(self.get_monitor(object_type, object_id))
             self._monitors.delete(object_id)
             self.refreshes.forget(object_id)
+
+    def regenerate_dashboard(self, object_id: str) -> Dashboard:
+        """Return the dashboard of a table's monitor, made anew; also where the monitor was told to have none."""
+        with self._monitors.transaction():
+            monitor = self.get_monitor("table", object_id)
+            made = self.dashboards.make(monitor)
+            self._monitors.put(object_id, msgspec.structs.replace(monitor, dashboard_id=made.dashboard_id))
+        return made
 
     def monitors(self) -> list[Monitor]:
         """Return every monitor, by table name."""
