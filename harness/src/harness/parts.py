@@ -37,6 +37,8 @@ from harness.monitoring.dashboard_routes import dashboard_routes
 from harness.monitoring.routes import routes as monitoring_routes
 from harness.monitoring.service import MonitoringService
 from harness.names import FullName
+from harness.platform_sql.routes import routes as platform_sql_routes
+from harness.platform_sql.service import PlatformSql
 from harness.serving import ServingService
 from harness.state import Store
 from harness.unity.routes import routes as unity_routes
@@ -204,6 +206,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *by_name_routes(monitors),
         *dashboard_routes(monitors),
         *sql.routes(statements, host_url=host, user=user),
+        *platform_sql_routes(PlatformSql(unity_service, files)),
         *ArtifactCredentials(ask=proxy.ask, sign=files.signed_url).routes(),
         *model_routes(proxy.ask, user),
         *proxy.routes(),  # last: Unity Catalog's routes lie under the same prefix

@@ -40,6 +40,7 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Map
         # Tables.
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension,harness.Extensions",  # in this order: ours wraps Delta's parser
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.catalog.__harness": "harness.PlatformStatements",  # statements that Spark does not parse (harness/platform_sql)
         "spark.harness.warehouse": str(warehouse),  # read by harness.Catalogs
         "spark.sql.sources.default": "delta",
         "spark.sql.catalogImplementation": "in-memory",  # no metastore: the folders are the truth

@@ -1,14 +1,10 @@
 package harness;
 
 import java.util.List;
-import org.apache.spark.QueryContext;
-import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.analysis.FunctionRegistry;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
-import scala.Option;
-import scala.collection.immutable.Map$;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction1;
@@ -52,22 +48,9 @@ public final class AiQuery extends AbstractFunction1<Seq<Expression>, Expression
   public Expression apply(Seq<Expression> arguments) {
     Answer answer = binder.bind(CollectionConverters.asJava(arguments));
     if (answer.expression() == null) {
-      throw raise(error(answer));
+      throw raise(Errors.of(answer.condition(), answer.sqlState(), answer.message()));
     }
     return answer.expression();
-  }
-
-  private static AnalysisException error(Answer answer) {
-    return new AnalysisException(
-        "[" + answer.condition() + "] " + answer.message() + " SQLSTATE: " + answer.sqlState(),
-        Option.empty(),
-        Option.empty(),
-        Option.empty(),
-        Option.apply(answer.condition()),
-        Map$.MODULE$.empty(),
-        new QueryContext[0],
-        Option.apply(answer.message()),
-        Option.apply(answer.sqlState()));
   }
 
   /** Throw a checked exception through an interface that declares none (Scala has no checked exceptions). */

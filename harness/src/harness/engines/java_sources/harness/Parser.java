@@ -18,7 +18,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 import scala.collection.immutable.Seq;
 
-/** Delta's parser, with parameters repaired, {@code USE CATALOG} understood, and every catalog of the warehouse known. */
+/** Delta's parser, with parameters repaired, the platform's own statements understood, and every catalog of the warehouse known. */
 final class Parser implements ParserInterface {
   private static final Pattern USE_CATALOG =
       Pattern.compile("\\s*USE\\s+CATALOG\\s+(.+?)\\s*;?\\s*", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
@@ -35,6 +35,10 @@ final class Parser implements ParserInterface {
   @Override
   public LogicalPlan parsePlan(String sql) throws ParseException {
     Catalogs.meet(session);
+    Optional<String> ours = PlatformStatements.rewritten(sql); // first: Spark takes DESCRIBE CATALOG c for a table's column
+    if (ours.isPresent()) {
+      return spark.parsePlan(ours.get());
+    }
     try {
       return delta.parsePlan(sql);
     } catch (ParseException error) {
