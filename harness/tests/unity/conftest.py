@@ -1,5 +1,6 @@
 """Unity Catalog behind real HTTP, for an unmodified client."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -96,6 +97,21 @@ def http(catalogs: Catalogs) -> Iterator[httpx.Client]:
     """Return a plain HTTP client that sends the token."""
     with httpx.Client(base_url=catalogs.host, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False) as plain:
         yield plain
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Callable[..., httpx.Response], Layout]]:
+    """Return a caller of a Unity Catalog of its own, without a network between, and where that keeps everything."""
+    layout = Layout(tmp_path_factory.mktemp("inside") / "state").make()
+    store = Store(layout.database)
+    service = UnityService(layout=layout, clock=SystemClock(), ids=SeededIds(), store=store, user=USER_NAME)
+    transport = httpx.ASGITransport(application(routes(service), callers=OneToken(TOKEN, USER_NAME)), raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    client = httpx.AsyncClient(transport=transport, base_url="http://inside/api/2.1/unity-catalog", headers=headers)
+    with asyncio.Runner() as runner:
+        yield lambda *asked, **more: runner.run(client.request(*asked, **more)), layout
+        runner.run(client.aclose())
+    store.close()
 
 
 @pytest.fixture

@@ -135,6 +135,9 @@ def _answering_errors(endpoint: Endpoint) -> Endpoint:
 
 
 async def _unknown(request: Request) -> Response:
+    if b"%2f" in request.scope.get("raw_path", b"").lower():  # read as a path of more parts, which nobody answers
+        message = f"{request.method} {request.url.path}: an encoded slash cannot be part of a name"
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
     raise NotEmulated(f"{request.method} {request.url.path}")
 
 

@@ -1,6 +1,7 @@
 """Delta's schema as the platform's columns. Pure."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -23,6 +24,8 @@ _PRIMITIVES = {
     "timestamp_ntz": ("TIMESTAMP_NTZ", "timestamp_ntz"),
     "variant": ("VARIANT", "variant"),
 }
+
+_DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 
 DeltaType = str | dict[str, object]
 
@@ -82,6 +85,7 @@ def type_name(delta: DeltaType) -> str:
 
 def _column(position: int, each: Field, partitions: Mapping[str, int]) -> ColumnInfo:
     comment = each.metadata.get("comment")
+    decimal = _DECIMAL.fullmatch(each.type) if isinstance(each.type, str) else None
     return ColumnInfo(
         name=each.name,
         type_text=type_text(each.type),
@@ -91,4 +95,6 @@ def _column(position: int, each: Field, partitions: Mapping[str, int]) -> Column
         nullable=each.nullable,
         comment=comment if isinstance(comment, str) else None,
         partition_index=partitions.get(each.name),
+        type_precision=int(decimal[1]) if decimal else 0,
+        type_scale=int(decimal[2]) if decimal else 0,
     )

@@ -1,39 +1,88 @@
 """What Unity Catalog knows about catalogs, schemas, tables and volumes. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from harness.unity.about import About
+
+INFORMATION_SCHEMA = "information_schema"
+SYSTEM_USER = "System user"
+METASTORE_ID = "11111111-2222-4333-8444-555555555555"
+METASTORE_NAME = "harness"
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogRecord:
-    """What is kept about a catalog beside its folder."""
+class _Described:
+    """What a folder says of itself."""
+
+    about: About
+
+    @property
+    def comment(self) -> str:
+        """What users say about it."""
+        return self.about.comment
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What users write on it."""
+        return self.about.properties
+
+    @property
+    def created_at(self) -> int:
+        """When it was made, in milliseconds."""
+        return self.about.created_at
+
+    @property
+    def updated_at(self) -> int:
+        """When what is said of it changed last, in milliseconds."""
+        return self.about.updated_at
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRecord(_Described):
+    """A catalog: the name of a folder, and what that says of itself."""
 
     name: str
     catalog_id: str
     owner: str
-    created_at: int
-    updated_at: int
-    comment: str = ""
-    properties: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        """The name."""
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
-class SchemaRecord:
-    """What is kept about a schema beside its folder."""
+class SchemaRecord(_Described):
+    """A schema: the names of a folder and of the one above, and what it says of itself."""
 
     catalog_name: str
     name: str
     schema_id: str
     owner: str
-    created_at: int
-    updated_at: int
-    comment: str = ""
-    properties: dict[str, str] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
         """`catalog.schema`."""
         return f"{self.catalog_name}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an update asks for; None leaves what is there."""
+
+    comment: str | None = None
+    owner: str | None = None
+    properties: dict[str, str] | None = None
+    new_name: str | None = None
+    isolation_mode: Literal["OPEN", "ISOLATED"] | None = None
+    enable_predictive_optimization: Literal["INHERIT", "ENABLE", "DISABLE"] | None = None
+    options: dict[str, str] | None = None
+    custom_max_retention_hours: int | None = None
+
+    def with_comment(self, comment: str | None) -> "Change":
+        """Return it with this comment, if there is one."""
+        return self if comment is None else replace(self, comment=comment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +97,8 @@ class VolumeRecord:
     created_at: int
     updated_at: int
     comment: str = ""
+    created_by: str = ""
+    updated_by: str = ""
 
     @property
     def full_name(self) -> str:
@@ -64,6 +115,27 @@ class TableRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """A primary or foreign key, as declared: nothing holds tables to it, there as here."""
+
+    name: str
+    child_columns: list[str]
+    parent_table: str = ""
+    """Empty for a primary key."""
+    parent_columns: list[str] = field(default_factory=list)
+    timeseries_columns: list[str] = field(default_factory=list)
+    rely: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableNotes:
+    """What is known of a table beside its log."""
+
+    owner: str = ""
+    constraints: list[Constraint] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnInfo:
     """One column, in the platform's spelling."""
 
@@ -75,6 +147,8 @@ class ColumnInfo:
     nullable: bool
     comment: str | None = None
     partition_index: int | None = None
+    type_precision: int = 0
+    type_scale: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +162,14 @@ class TableInfo:
     table_id: str
     columns: list[ColumnInfo]
     properties: dict[str, str]
-    storage_location: str
     owner: str
     created_at: int
     updated_at: int
+    created_by: str
+    updated_by: str
+    storage_location: str | None = None
     comment: str | None = None
-    table_type: Literal["MANAGED"] = "MANAGED"
-    data_source_format: Literal["DELTA"] = "DELTA"
+    table_type: Literal["MANAGED", "VIEW"] = "MANAGED"
+    data_source_format: Literal["DELTA", "UNKNOWN_DATA_SOURCE_FORMAT"] = "DELTA"
+    view_definition: str | None = None
+    constraints: list[Constraint] = field(default_factory=list)

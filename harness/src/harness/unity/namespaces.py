@@ -1,23 +1,28 @@
-"""Catalogs and schemas: folders, and what is remembered about them."""
+"""Catalogs and schemas: folders, and what those say of themselves."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
 
 from harness.clock import Clock, millis
 from harness.config import CATALOGS
-from harness.errors import ApiError
+from harness.errors import ApiError, NotEmulated
 from harness.ids import Ids
-from harness.names import check_name
-from harness.state import Documents, Store
-from harness.unity.folders import Folders, remove, visible
-from harness.unity.model import CatalogRecord, SchemaRecord
+from harness.names import check_name, split_name
+from harness.state import Store
+from harness.unity import about
+from harness.unity.about import About
+from harness.unity.folders import Folders, make, remove, sweep, visible
+from harness.unity.model import INFORMATION_SCHEMA, SYSTEM_USER, CatalogRecord, Change, SchemaRecord
 
 DEFAULT_SCHEMA = "default"
 _NO_PROPERTIES: Mapping[str, str] = {}
+_NOTHING = Change()
 
 
 class Namespaces:
-    """Whatever made a folder (REST, Spark, delta-rs) made the catalog or schema; a record is added when it is first asked for."""
+    """Whatever made a folder (REST, Spark, delta-rs) made the catalog or schema; it is given an id when it is first asked for."""
 
     def __init__(
         self, *, folders: Folders, clock: Clock, ids: Ids, store: Store, user: str, on_catalog_created: Callable[[str], None]
@@ -26,108 +31,183 @@ class Namespaces:
         self._clock = clock
         self._ids = ids
         self._user = user
+        self._store = store
         self._on_catalog_created = on_catalog_created
-        self._catalogs = Documents(store, "catalog", CatalogRecord)
-        self._schemas = Documents(store, "schema", SchemaRecord)
+        sweep(folders.root, depth=2)
         for name in CATALOGS:
             (folders.root / name / DEFAULT_SCHEMA).mkdir(parents=True, exist_ok=True)
 
     def catalogs(self) -> list[CatalogRecord]:
         """Return all catalogs, in name order."""
-        return [self.catalog(folder.name) for folder in visible(self._folders.root)]
+        return [found for folder in visible(self._folders.root) if (found := self._catalog(folder))]
 
     def catalog(self, name: str) -> CatalogRecord:
         """Return a catalog, or raise the platform's 404."""
         wanted = check_name(name, "catalog")
-        self._folders.catalog(wanted)
-        with self._catalogs.transaction():
-            return self._catalogs.get(wanted) or self._remember_catalog(wanted, "", _NO_PROPERTIES)
+        return self._catalog(self._folders.catalog(wanted)) or _gone(self._folders.catalog(wanted))
 
-    def create_catalog(self, name: str, *, comment: str = "", properties: Mapping[str, str] = _NO_PROPERTIES) -> CatalogRecord:
+    def create_catalog(
+        self, name: str, *, comment: str = "", properties: Mapping[str, str] = _NO_PROPERTIES, user: str = ""
+    ) -> CatalogRecord:
         """Make a catalog with its schema `default`, and tell Spark."""
         wanted = check_name(name, "catalog")
-        with self._catalogs.transaction():
-            if (self._folders.root / wanted).exists():
-                raise ApiError(400, "CATALOG_ALREADY_EXISTS", f"Catalog '{wanted}' already exists")
-            (self._folders.root / wanted / DEFAULT_SCHEMA).mkdir(parents=True)
-            made = self._remember_catalog(wanted, comment, properties)
-        self._on_catalog_created(wanted)
-        return made
+        folder = self._folders.root / wanted
+        known = self._about(user, comment, properties)
 
-    def update_catalog(self, name: str, comment: str) -> CatalogRecord:
-        """Change the comment of a catalog."""
-        with self._catalogs.transaction():
-            return self._catalogs.put(
-                check_name(name, "catalog"), replace(self.catalog(name), comment=comment, updated_at=millis(self._clock.now()))
-            )
+        def fill(new: Path) -> None:
+            about.write(new, known)
+            (new / DEFAULT_SCHEMA).mkdir()
+            about.write(new / DEFAULT_SCHEMA, self._about(user, "Default schema (auto-created)", _NO_PROPERTIES))
+
+        if not make(folder, fill):
+            raise ApiError(400, "CATALOG_ALREADY_EXISTS", f"Catalog '{wanted}' already exists")
+        self._on_catalog_created(wanted)
+        return self._catalog_record(folder, known)
+
+    def update_catalog(self, name: str, comment: str | None = None, *, change: Change = _NOTHING, user: str = "") -> CatalogRecord:
+        """Change what is given of a catalog."""
+        with self._store.transaction():
+            found = self.catalog(name)
+            if change.new_name is not None and check_name(change.new_name, "catalog") != found.name:
+                raise NotEmulated("renaming a catalog (PATCH catalogs with new_name)")
+            about.write(self._folders.catalog(found.name), self._changed(found.about, change.with_comment(comment), user))
+            return self.catalog(found.name)
+
+    def bind_catalog(self, name: str, workspaces: Mapping[str, str], *, user: str = "") -> CatalogRecord:
+        """Say to which workspaces a catalog is bound."""
+        with self._store.transaction():
+            found = self.catalog(name)
+            about.write(self._folders.catalog(found.name), replace(self._changed(found.about, Change(), user), workspaces=dict(workspaces)))
+            return self.catalog(found.name)
 
     def delete_catalog(self, name: str) -> None:
         """Remove a catalog and its folder."""
         found = self.catalog(name)
-        remove(self._folders.catalog(found.name))
-        self._catalogs.delete(found.name)
+        if not remove(self._folders.root / found.name):
+            self._folders.catalog(found.name)  # another was first: not found
 
     def schemas(self, catalog: str) -> list[SchemaRecord]:
-        """Return the schemas of a catalog, in name order."""
+        """Return the schemas of a catalog, in name order; `information_schema` is not among them."""
         folder = self._folders.catalog(check_name(catalog, "catalog"))
-        return [self.schema(folder.name, child.name) for child in visible(folder)]
+        found = [self._schema(child) for child in visible(folder) if child.name != INFORMATION_SCHEMA]
+        return [each for each in found if each]
 
     def schema(self, catalog: str, name: str) -> SchemaRecord:
         """Return a schema, or raise the platform's 404 for it or its catalog."""
         above, wanted = check_name(catalog, "catalog"), check_name(name, "schema")
-        with self._schemas.transaction():
-            if not self._folders.catalog(above).joinpath(wanted).is_dir():
-                self._schemas.delete(f"{above}.{wanted}")  # dropped by Spark: a new one of this name is another one
-            self._folders.schema(above, wanted)
-            return self._schemas.get(f"{above}.{wanted}") or self._remember_schema(above, wanted, "", _NO_PROPERTIES)
+        if wanted == INFORMATION_SCHEMA:
+            return self.information_schema(above)
+        return self._schema(self._folders.schema(above, wanted)) or _gone(self._folders.schema(above, wanted))
 
-    def create_schema(self, catalog: str, name: str, *, comment: str = "", properties: Mapping[str, str] = _NO_PROPERTIES) -> SchemaRecord:
+    def information_schema(self, catalog: str) -> SchemaRecord:
+        """Return the schema that every catalog has and that has no folder; it is as old as the catalog."""
+        above = self.catalog(catalog)
+        known = About(
+            f"{above.catalog_id[:-4]}{_INFORMATION}",
+            above.about.created_at,
+            above.about.created_at,
+            "Information schema (auto-created)",
+            owner=SYSTEM_USER,
+            created_by=SYSTEM_USER,
+            updated_by=SYSTEM_USER,
+        )
+        return SchemaRecord(known, above.name, INFORMATION_SCHEMA, known.id, SYSTEM_USER)
+
+    def create_schema(
+        self, catalog: str, name: str, *, comment: str = "", properties: Mapping[str, str] = _NO_PROPERTIES, user: str = ""
+    ) -> SchemaRecord:
         """Make a schema in a catalog that exists."""
         above, wanted = check_name(catalog, "catalog"), check_name(name, "schema")
-        with self._schemas.transaction():
-            folder = self._folders.catalog(above) / wanted
-            if folder.exists():
-                raise ApiError(400, "SCHEMA_ALREADY_EXISTS", f"Schema '{above}.{wanted}' already exists")
-            folder.mkdir()
-            return self._remember_schema(above, wanted, comment, properties)
+        folder = self._folders.catalog(above) / wanted
+        known = self._about(user, comment, properties)
+        try:
+            if wanted != INFORMATION_SCHEMA and make(folder, lambda new: about.write(new, known)):
+                return self._schema_record(folder, known)
+        except FileNotFoundError:  # the catalog went meanwhile
+            self._folders.catalog(above)
+            raise
+        raise ApiError(400, "SCHEMA_ALREADY_EXISTS", f"Schema '{above}.{wanted}' already exists")
 
-    def update_schema(self, full_name: str, *, comment: str | None, properties: Mapping[str, str] | None) -> SchemaRecord:
+    def update_schema(self, full_name: str, *, comment: str | None = None, change: Change = _NOTHING, user: str = "") -> SchemaRecord:
         """Change what is given of a schema."""
-        with self._schemas.transaction():
+        with self._store.transaction():
             found = self.schema(*split_schema(full_name))
-            changed = replace(
-                found,
-                comment=found.comment if comment is None else comment,
-                properties=found.properties if properties is None else dict(properties),
-                updated_at=millis(self._clock.now()),
-            )
-            return self._schemas.put(found.full_name, changed)
+            self._refuse_system(found, "changed")
+            if change.new_name is not None and check_name(change.new_name, "schema") != found.name:
+                raise NotEmulated("renaming a schema (PATCH schemas with new_name)")
+            folder = self._folders.schema(found.catalog_name, found.name)
+            about.write(folder, self._changed(found.about, change.with_comment(comment), user))
+            return self.schema(found.catalog_name, found.name)
 
-    def delete_schema(self, full_name: str) -> None:
-        """Remove a schema and its folder."""
+    def delete_schema(self, full_name: str, *, unless: Callable[[Path], bool] = lambda _: False) -> bool:
+        """Remove a schema and its folder; False when it stays, since `unless` says so of its folder."""
         found = self.schema(*split_schema(full_name))
-        remove(self._folders.schema(found.catalog_name, found.name))
-        self._schemas.delete(found.full_name)
+        self._refuse_system(found, "deleted")
+        if remove(self._folders.root / found.catalog_name / found.name, unless=unless):
+            return True
+        self._folders.schema(found.catalog_name, found.name)  # not found, when another was first
+        return False
 
     def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
         """Return catalog and schema of a schema id, or None."""
         found = (schema for catalog in self.catalogs() for schema in self.schemas(catalog.name) if schema.schema_id == schema_id)
         return next(((schema.catalog_name, schema.name) for schema in found), None)
 
-    def _remember_catalog(self, name: str, comment: str, properties: Mapping[str, str]) -> CatalogRecord:
-        now = millis(self._clock.now())
-        record = CatalogRecord(name, self._ids.uuid(), self._user, now, now, comment, dict(properties))
-        return self._catalogs.put(name, record)
+    def _catalog(self, folder: Path) -> CatalogRecord | None:
+        known = self._known(folder)
+        return self._catalog_record(folder, known) if known else None
 
-    def _remember_schema(self, catalog: str, name: str, comment: str, properties: Mapping[str, str]) -> SchemaRecord:
-        now = millis(self._clock.now())
-        record = SchemaRecord(catalog, name, self._ids.uuid(), self._user, now, now, comment, dict(properties))
-        return self._schemas.put(record.full_name, record)
+    def _schema(self, folder: Path) -> SchemaRecord | None:
+        known = self._known(folder)
+        return self._schema_record(folder, known) if known else None
+
+    def _catalog_record(self, folder: Path, known: About) -> CatalogRecord:
+        return CatalogRecord(known, folder.name, known.id, known.owner or self._user)
+
+    def _schema_record(self, folder: Path, known: About) -> SchemaRecord:
+        return SchemaRecord(known, folder.parent.name, folder.name, known.id, known.owner or self._user)
+
+    def _known(self, folder: Path) -> About | None:
+        """What a folder says of itself; None when it has gone since it was seen."""
+        try:
+            return about.read(folder) or about.adopt(folder, self._about("", "", _NO_PROPERTIES))
+        except FileNotFoundError:
+            return None
+
+    def _about(self, user: str, comment: str, properties: Mapping[str, str]) -> About:
+        now, whose = millis(self._clock.now()), user or self._user
+        return About(self._ids.uuid(), now, now, comment, dict(properties), whose, whose, whose)
+
+    def _changed(self, known: About, change: Change, user: str) -> About:
+        if change.owner == "":
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", "owner must not be empty")
+        given = {name: value for name in _CHANGEABLE if (value := getattr(change, name)) is not None}
+        return replace(known, **given, updated_at=millis(self._clock.now()), updated_by=user or self._user)
+
+    def _refuse_system(self, found: SchemaRecord, what: str) -> None:
+        # Assumption: the wording.
+        if found.name == INFORMATION_SCHEMA:
+            raise ApiError(403, "PERMISSION_DENIED", f"Schema '{found.full_name}' is owned by the system and cannot be {what}")
+
+
+_INFORMATION = "15c4"  # ends the id of a catalog's information schema
+_CHANGEABLE = (
+    "comment",
+    "owner",
+    "properties",
+    "isolation_mode",
+    "enable_predictive_optimization",
+    "options",
+    "custom_max_retention_hours",
+)
+
+
+def _gone(folder: Path) -> NoReturn:
+    message = f"{folder} was removed while it was read"  # and another of its name made: a caller that asks again meets that one
+    raise ApiError(409, "ABORTED", message)
 
 
 def split_schema(full_name: str) -> tuple[str, str]:
     """Return catalog and schema of a two-level name, or raise the platform's 400."""
-    catalog, dot, schema = full_name.partition(".")
-    if not dot or "." in schema:
-        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"'{full_name}' is not a valid schema name; expected catalog_name.schema_name")
+    catalog, schema = split_name(full_name, "catalog", "schema")
     return catalog, schema

@@ -1,5 +1,6 @@
 """Unity Catalog: one object over catalogs, schemas, tables, volumes and registered models."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.clock import Clock
@@ -8,8 +9,10 @@ from harness.errors import ApiError, NotEmulated
 from harness.ids import Ids
 from harness.names import FullName, check_name
 from harness.state import Store
-from harness.unity.folders import Folders, visible
+from harness.unity.constraints import Constraints
+from harness.unity.folders import Folders, is_table, visible
 from harness.unity.grants import Grants
+from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
 from harness.unity.ports import CatalogCreated, TableDropped
 from harness.unity.registry import ModelRegistry
@@ -35,10 +38,12 @@ class UnityService:
         on_table_dropped: TableDropped = lambda _: None,
     ) -> None:
         self._folders = Folders(layout.warehouse)
+        self.user = user
         self.namespaces = Namespaces(
             folders=self._folders, clock=clock, ids=ids, store=store, user=user, on_catalog_created=on_catalog_created
         )
         self.tables = Tables(folders=self._folders, store=store, user=user, on_table_dropped=on_table_dropped)
+        self.constraints = Constraints(self.tables)
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
         self.registry = ModelRegistry(root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store)
         self.grants = Grants(store=store, id_of=self._securable_id)
@@ -46,33 +51,36 @@ class UnityService:
     def delete_schema(self, full_name: str, *, force: bool) -> None:
         """Remove a schema; what it holds goes with it when `force`, and otherwise keeps it."""
         found = self.namespaces.schema(*split_schema(full_name))
-        tables = self._folders.tables(found.catalog_name, found.name)
+        tables = {table: self.tables.get(table).table_id for table in self._folders.tables(found.catalog_name, found.name)}
         volumes = self.volumes.in_schema(found.catalog_name, found.name)
         models = self.registry.models(found.catalog_name, found.name)
         if (tables or volumes or models) and not force:
             held = f"{len(tables)} table(s), {len(volumes)} volume(s), {len(models)} model(s)"
-            message = f"Schema '{found.full_name}' is not empty. The schema has {held}"
-            raise ApiError(400, "SCHEMA_NOT_EMPTY", message)
-        for table in tables:
-            self.tables.delete(table)
-        for volume in volumes:
-            self.volumes.delete(FullName.parse(volume.full_name, "volume"))
+            raise _not_empty("Schema", found.full_name, f"The schema has {held}")
+        if not self.namespaces.delete_schema(found.full_name, unless=lambda folder: not force and any(map(is_table, visible(folder)))):
+            raise _not_empty("Schema", found.full_name, "The schema has a table that was made meanwhile")
+        for table, table_id in tables.items():
+            self.tables.forget(table, table_id)
+        self.volumes.forget_schema(found.catalog_name, found.name)
         for model in models:
             self.registry.delete(model.name)
-        self.namespaces.delete_schema(found.full_name)
 
     def delete_catalog(self, name: str, *, force: bool) -> None:
         """Remove a catalog; one that holds more than its empty schema `default` only when `force`."""
         found = self.namespaces.catalog(name)
         schemas = self.namespaces.schemas(found.name)
         if not force and any(schema.name != DEFAULT_SCHEMA for schema in schemas):
-            raise ApiError(400, "CATALOG_NOT_EMPTY", f"Catalog '{found.name}' is not empty. The catalog has {len(schemas)} schema(s)")
+            raise _not_empty("Catalog", found.name, f"The catalog has {len(schemas)} schema(s)")
         for schema in schemas:
             self.delete_schema(schema.full_name, force=force)
         self.namespaces.delete_catalog(found.name)
 
     def _securable_id(self, kind: str, full_name: str) -> str:
         match kind.lower():
+            case "metastore":
+                if full_name != METASTORE_ID:
+                    raise ApiError(404, "METASTORE_DOES_NOT_EXIST", f"Metastore '{full_name}' does not exist.")
+                return METASTORE_ID
             case "catalog":
                 return self.namespaces.catalog(full_name).catalog_id
             case "schema":
@@ -84,6 +92,27 @@ class UnityService:
             case "function":  # what a registered model is to grants: docs.databricks.com/api/workspace/grants
                 return self.registry.get(full_name).registered_model_id
         raise NotEmulated(f"grants on securables of type {kind}")
+
+    def table(self, full_name: FullName) -> TableInfo:
+        """Return a table, or raise the platform's 404."""
+        return self.tables.get(full_name)
+
+    def table_names(self, catalog: str, schema: str) -> list[FullName]:
+        """Return the names of what `tables.list` tells of a schema, in order."""
+        return self.tables.names(catalog, schema)
+
+    def tables_named(self, names: Iterable[FullName]) -> list[TableInfo]:
+        """Return the tables of these names that are (still) there."""
+        return [found for name in names if (found := self.tables.unless_gone(name))]
+
+    def table_kinds(self, catalog: str) -> list[tuple[FullName, str]]:
+        """Return the names of all tables of a catalog, and of which type each is."""
+        schemas = self.namespaces.schemas(catalog)
+        return [(name, "MANAGED") for schema in schemas for name in self.table_names(schema.catalog_name, schema.name)]
+
+    def volume_folder(self, found: VolumeRecord) -> Path:
+        """Return where the files of a volume lie."""
+        return self.volumes.folder(FullName(found.catalog_name, found.schema_name, found.name))
 
     def table_path(self, full_name: FullName) -> Path:
         """Return the folder of a table that need not exist yet; its schema must."""
@@ -129,3 +158,7 @@ class UnityService:
         except ApiError:
             return False
         return True
+
+
+def _not_empty(what: str, name: str, why: str) -> ApiError:
+    return ApiError(400, f"{what.upper()}_NOT_EMPTY", f"{what} '{name}' is not empty. {why}")

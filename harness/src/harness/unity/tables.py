@@ -1,14 +1,15 @@
 """Tables: read from their Delta logs, whoever wrote them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import ApiError
 from harness.names import FullName
 from harness.state import Documents, Store
 from harness.unity.columns import columns
-from harness.unity.folders import Folders, remove
-from harness.unity.model import TableInfo, TableRecord
+from harness.unity.folders import Folders, remove, visible
+from harness.unity.model import TableInfo, TableNotes, TableRecord
 
 
 class Tables:
@@ -19,6 +20,7 @@ class Tables:
         self._user = user
         self._on_table_dropped = on_table_dropped
         self._seen = Documents(store, "table", TableRecord)
+        self._notes = Documents(store, "table_notes", TableNotes)
 
     def path(self, name: FullName) -> Path:
         """Return the folder of a table that need not exist yet; its schema must."""
@@ -30,20 +32,53 @@ class Tables:
 
     def get(self, name: FullName) -> TableInfo:
         """Return what the Delta log says about a table, or raise the platform's 404."""
-        info = _read(self._folders.table(name), name, self._user)
+        info = _read(self._folders.table(name), name)
         if self._seen.get(str(name)) != TableRecord(str(name), info.table_id):
             self._seen.put(str(name), TableRecord(str(name), info.table_id))
-        return info
+        notes = self.notes(info.table_id)
+        return replace(info, owner=notes.owner or self._user, created_by=self._user, updated_by=self._user, constraints=notes.constraints)
 
     def in_schema(self, catalog: str, schema: str) -> list[TableInfo]:
         """Return the tables of a schema, in name order."""
-        return [self.get(name) for name in self._folders.tables(catalog, schema)]
+        found = (self.unless_gone(name) for name in self._folders.tables(catalog, schema))
+        return [info for info in found if info]
+
+    def everywhere(self) -> list[TableInfo]:
+        """Return all tables there are."""
+        schemas = [(catalog.name, schema.name) for catalog in visible(self._folders.root) for schema in visible(catalog)]
+        return [info for catalog, schema in schemas for info in self.in_schema(catalog, schema)]
+
+    def names(self, catalog: str, schema: str) -> list[FullName]:
+        """Return the names of the tables of a schema, in order."""
+        return self._folders.tables(catalog, schema)
 
     def delete(self, name: FullName) -> None:
         """Remove a table and its files, and tell Spark."""
-        remove(self._folders.table(name))
+        found = self.get(name)
+        if not remove(self._folders.table(name)):
+            self._folders.table(name)  # another was first: not found
+        self.forget(name, found.table_id)
+
+    def forget(self, name: FullName, table_id: str) -> None:
+        """Forget a table that is gone, and tell Spark."""
         self._seen.delete(str(name))
+        self._notes.delete(table_id)
         self._on_table_dropped(name)
+
+    def notes(self, table_id: str) -> TableNotes:
+        """Return what is known of a table beside its log."""
+        return self._notes.get(table_id) or TableNotes()
+
+    def note(self, table_id: str, change: Callable[[TableNotes], TableNotes]) -> TableNotes:
+        """Change what is known of a table beside its log, and return it then."""
+        with self._notes.transaction():
+            return self._notes.put(table_id, change(self.notes(table_id)))
+
+    def change_owner(self, name: FullName, owner: str) -> None:
+        """Make `owner` the owner of a table."""
+        if not owner:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Table '{name}': owner must not be empty")
+        self.note(self.get(name).table_id, lambda notes: replace(notes, owner=owner))
 
     def by_id(self, table_id: str, every_schema: list[tuple[str, str]]) -> FullName | None:
         """Return the table that has this id now, or None."""
@@ -52,18 +87,37 @@ class Tables:
         return next((name for name in (*seen, *unseen) if self._id_now(name) == table_id), None)
 
     def _id_now(self, name: FullName) -> str | None:
+        found = self.unless_gone(name)
+        return found.table_id if found else None
+
+    def unless_gone(self, name: FullName) -> TableInfo | None:
+        """Return a table, or None when there is none of this name."""
         try:
-            return self.get(name).table_id
+            return self.get(name)
         except ApiError:  # gone since it was seen
             return None
 
 
-def _read(folder: Path, name: FullName, owner: str) -> TableInfo:
+def _read(folder: Path, name: FullName) -> TableInfo:
     from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
 
-    table = DeltaTable(folder)
-    metadata = table.metadata()
-    changed = int(next(iter(table.history(1)))["timestamp"])
+    try:
+        table = DeltaTable(folder)
+        metadata, protocol = table.metadata(), table.protocol()
+        changed = int(next(iter(table.history(1)))["timestamp"])
+    except (TableNotFoundError, FileNotFoundError, DeltaError) as error:
+        if isinstance(error, DeltaError) and folder.is_dir():
+            raise
+        raise ApiError(404, "TABLE_DOES_NOT_EXIST", f"Table '{name}' does not exist.") from error
+    # What the platform adds to the properties that users set, as its answers show it:
+    # github.com/databricks/terraform-provider-databricks/issues
+    told = {
+        "delta.lastCommitTimestamp": str(changed),
+        "delta.lastUpdateVersion": str(table.version()),
+        "delta.minReaderVersion": str(protocol.min_reader_version),
+        "delta.minWriterVersion": str(protocol.min_writer_version),
+    }
     return TableInfo(
         name=name.name,
         catalog_name=name.catalog,
@@ -71,10 +125,12 @@ def _read(folder: Path, name: FullName, owner: str) -> TableInfo:
         full_name=str(name),
         table_id=str(metadata.id),
         columns=columns(table.schema().to_json(), metadata.partition_columns),
-        properties=dict(metadata.configuration),
+        properties={**metadata.configuration, **told},
         storage_location=folder.as_uri(),
-        owner=owner,
+        owner="",
         created_at=int(metadata.created_time),
         updated_at=changed,
+        created_by="",
+        updated_by="",
         comment=metadata.description,
     )
