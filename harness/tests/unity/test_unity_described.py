@@ -94,7 +94,8 @@ def test_pages_of_two_are_the_whole_list(
             make_table(f"paged.default.{name}")
     whole = http.get(f"{_PREFIX}/{kind}", params=place).json()
 
-    pages, token = [], ""
+    pages: list[list[object]] = []
+    token = ""
     while not pages or token:
         page = http.get(f"{_PREFIX}/{kind}", params=place | {"max_results": "2"} | ({"page_token": token} if token else {})).json()
         pages.append(page[key])
