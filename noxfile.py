@@ -15,6 +15,8 @@ nox.options.reuse_existing_virtualenvs = True
 PYTHON = sys.executable
 TYPED = ["harness/src", "integration/src", *sorted(str(path) for path in Path("packages").glob("*/src"))]
 NO_ENGINE = "not engine and not platform"
+# Workers side by side. A file's tests stay together, so that each of its fixtures is made once; each worker has a harness of its own.
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile"]
 
 
 @nox.session(venv_backend="none")
@@ -40,19 +42,19 @@ def imports(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def unit(session: nox.Session) -> None:
     """Tests that start no engine and draw no examples; seconds."""
-    session.run(PYTHON, "-m", "pytest", "-q", "-m", f"{NO_ENGINE} and not property", *session.posargs)
+    session.run(PYTHON, "-m", "pytest", "-q", *SIDE_BY_SIDE, "-m", f"{NO_ENGINE} and not property", *session.posargs)
 
 
 @nox.session(venv_backend="none", name="property")
 def properties(session: nox.Session) -> None:
     """Laws, checked by Hypothesis, that need no engine."""
-    session.run(PYTHON, "-m", "pytest", "-q", "-m", f"{NO_ENGINE} and property", *session.posargs)
+    session.run(PYTHON, "-m", "pytest", "-q", *SIDE_BY_SIDE, "-m", f"{NO_ENGINE} and property", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def integration(session: nox.Session) -> None:
     """Tests on real parts: Spark, MLflow, served models, jobs, and the dry run with a small grid."""
-    session.run(PYTHON, "-m", "pytest", "-q", "-m", "engine or platform", "--durations=15", *session.posargs)
+    session.run(PYTHON, "-m", "pytest", "-q", *SIDE_BY_SIDE, "-m", "engine or platform", "--durations=15", *session.posargs)
 
 
 @nox.session(venv_backend="none")
