@@ -1,9 +1,12 @@
-"""Every check of this repository, by name. `nox` runs them all but `fuzz` and `dry_run`; `nox -s unit -- -k gate` runs one thing.
+"""Every check of this repository, by name: `nox` runs them all but `coverage`, `fuzz` and `dry_run`.
+
+`nox -s unit -- -k gate` runs one thing.
 
 The sessions use the environment that `uv sync --all-packages` made (`./run` does it): one resolution for tests, types and the dry run.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -55,6 +58,14 @@ def properties(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Tests on real parts: Spark, MLflow, served models, jobs, and the dry run with a small grid."""
     session.run(PYTHON, "-m", "pytest", "-q", *SIDE_BY_SIDE, "-m", "engine or platform", "--durations=15", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def coverage(session: nox.Session) -> None:
+    """Run every test that calls a harness, and write docs/coverage.md from what they touched."""
+    with tempfile.TemporaryDirectory() as folder:
+        session.run(PYTHON, "-m", "pytest", "-q", *SIDE_BY_SIDE, *session.posargs, env={"HARNESS_COVERAGE": folder})
+        session.run(PYTHON, "-m", "harness", "routes", "--write", "--runs", folder)
 
 
 @nox.session(venv_backend="none")

@@ -21,6 +21,7 @@ from harness.config import SERVICE_PRINCIPAL_ID, USER_NAME, Layout
 from harness.engines.processes import Lifeline, end
 from harness.engines.spark_aot import is_trained, start_training_of
 from harness.errors import UserError
+from harness.http import observed
 from harness.parts import Parts, build
 from harness.people import checked_user
 
@@ -102,6 +103,7 @@ class Harness:
         parts = build(layout, self._lifeline, host=host, token=token, user=self._user)
         self._last_call = parts.last_call
         self._closing.callback(parts.close)
+        self._closing.enter_context(observed(parts.calls.add))
         self._serve(parts, listening)
         start_engines(parts, self._progress)
         parts.start_services()

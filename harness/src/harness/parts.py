@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from harness import identity, inference_tables, jobs, serving, sql
 from harness.clock import SystemClock
 from harness.config import CATALOGS, USER_NAME, Layout
+from harness.control.calls import Calls
 from harness.control.routes import routes as control_routes
 from harness.engines.environments import Environments
 from harness.engines.mlflow import MlflowServer
@@ -71,6 +72,7 @@ class Parts:
     jobs: JobService
     credentials: Credentials
     routes: Sequence[AnyRoute]
+    calls: Calls
     application: ASGIApp
     store: Store
     direct: type[DirectProtocol]
@@ -189,7 +191,9 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
     )
     owners = {"serving-endpoints": serving_service.owner, "jobs": _owner_of_job(job_service)}
     proxy = MlflowProxy(url=lambda: mlflow.url)
+    calls = Calls()
     answered: list[AnyRoute] = [
+        *calls.routes(),
         *control_routes(lambda: {"spark": spark.alive(), "mlflow": mlflow.alive(), "tasks": tasks.alive()}),
         *workspace_routes(objects, PermissionsService(store=store, user=user, owners=owners, tree=objects)),
         *people_routes(user),
@@ -231,6 +235,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         jobs=job_service,
         credentials=credentials,
         routes=answered,
+        calls=calls,
         application=called,
         store=store,
         direct=direct,

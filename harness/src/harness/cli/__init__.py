@@ -32,9 +32,9 @@ def fail(message: str) -> Never:
 
 
 def _commands() -> typer.Typer:
-    from harness.cli import bundle, doctor, environments, lifecycle, pages, routes, schedules, serving, validating
+    from harness.cli import bundle, calls, doctor, environments, lifecycle, pages, routes, schedules, serving, validating
 
     app = typer.Typer(help="A Databricks workspace on one machine.", no_args_is_help=True, pretty_exceptions_enable=False)
-    for module in (lifecycle, validating, bundle, serving, pages, doctor, environments, schedules, routes):
+    for module in (lifecycle, validating, bundle, serving, pages, doctor, environments, schedules, calls, routes):
         module.mount(app)
     return app

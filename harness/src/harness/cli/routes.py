@@ -1,4 +1,4 @@
-"""`harness routes`: what is emulated, straight from the routes."""
+"""`harness routes`: what is emulated, straight from the routes, the official client's source and what runs touched."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +9,7 @@ import typer
 from harness.config import Layout
 
 COVERAGE = Path("docs/coverage.md")
+TOUCHED = Path("docs/coverage.json")
 
 
 def mount(app: typer.Typer) -> None:
@@ -16,17 +17,28 @@ def mount(app: typer.Typer) -> None:
     app.command()(routes)
 
 
-def routes(*, write: Annotated[bool, typer.Option("--write", help=f"Write the table to {COVERAGE}.")] = False) -> None:
+def routes(
+    *,
+    write: Annotated[bool, typer.Option("--write", help=f"Write the table to {COVERAGE}.")] = False,
+    runs: Annotated[Path | None, typer.Option(help=f"A folder with what runs touched (nox -s coverage): becomes {TOUCHED}.")] = None,
+) -> None:
     """List every route the harness answers; all others are 501."""
-    text = coverage()
+    from harness.coverage.touched import merged
+
+    if runs is not None:
+        merged(sorted(runs.glob("*.json"))).write(TOUCHED)
+    text = coverage(TOUCHED)
     if write:
         COVERAGE.write_text(text)
     else:
         print(text)  # noqa: T201 - the command's answer
 
 
-def coverage() -> str:
+def coverage(touched: Path) -> str:
     """Return the coverage table as Markdown."""
+    from harness.coverage.client import client_routes
+    from harness.coverage.table import Answering, table
+    from harness.coverage.touched import read
     from harness.engines.processes import Lifeline
     from harness.http import RawRoute
     from harness.parts import build
@@ -34,18 +46,11 @@ def coverage() -> str:
     with TemporaryDirectory() as folder:
         lifeline = Lifeline()
         parts = build(Layout(Path(folder)).make(), lifeline, host="http://127.0.0.1:0", token="none")  # noqa: S106 - nothing listens
-        lines = []
-        for route in parts.routes:
-            methods = ", ".join(route.methods) if isinstance(route, RawRoute) else route.method
-            lines.append(f"| {methods} | `{route.path}` | {route.doc} |")
+        answering = [
+            Answering(method, route.path, route.doc)
+            for route in parts.routes
+            for method in (route.methods if isinstance(route, RawRoute) else (route.method,))
+        ]
         parts.close()
         lifeline.close()
-    head = [
-        "# Routes the harness answers",
-        "",
-        "Written by `harness routes --write`; a test compares it with the code. Every other route answers 501 and names itself.",
-        "",
-        "| methods | path | source |",
-        "| --- | --- | --- |",
-    ]
-    return "\n".join([*head, *sorted(lines, key=lambda line: line.split("`")[1]), ""])
+    return table(answering, read(touched), client_routes())

@@ -2,9 +2,11 @@
 
 from harness.http.application import application, caller, error_response, json_response, unauthenticated
 from harness.http.identity import Authenticator, Identity, OneToken, credential
+from harness.http.observing import Answered, observed
 from harness.http.routing import AnyRoute, Call, RawRoute, Reply, Route
 
 __all__ = [
+    "Answered",
     "AnyRoute",
     "Authenticator",
     "Call",
@@ -18,5 +20,6 @@ __all__ = [
     "credential",
     "error_response",
     "json_response",
+    "observed",
     "unauthenticated",
 ]

@@ -16,6 +16,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 
 from harness.errors import ApiError, NotEmulated
 from harness.http.identity import Authenticator, Identity
+from harness.http.observing import tell
 from harness.http.routing import AnyRoute, Call, RawRoute, Reply, Route
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def application(routes: Sequence[AnyRoute], *, callers: Authenticator, lifespan:
     """Return the application that answers `routes` for whoever `callers` knows."""
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     table = [_starlette(r, _endpoint(r, callers)) for r in routes]
-    table.append(StarletteRoute("/{path:path}", _guarded(_unknown, callers), methods=methods))
+    table.append(StarletteRoute("/{path:path}", _guarded(_unknown, callers, ""), methods=methods))
     handlers = {HTTPException: _method_not_allowed, Exception: _failed}
     return Starlette(routes=table, exception_handlers=handlers, lifespan=lifespan)  # type: ignore[arg-type]  # Starlette's own alias is wider
 
@@ -75,8 +76,8 @@ class _Closed:
 def _endpoint(route: AnyRoute, callers: Authenticator) -> Endpoint:
     plain = route.handler if isinstance(route, RawRoute) else _threaded(route)
     if route.public:
-        return _answering_errors(plain)
-    return _guarded(plain, callers, restricted=isinstance(route, RawRoute) and route.restricted)
+        return _answering_errors(plain, route.path)
+    return _guarded(plain, callers, route.path, restricted=isinstance(route, RawRoute) and route.restricted)
 
 
 def _threaded(route: Route) -> Endpoint:
@@ -110,7 +111,7 @@ def caller(request: Request) -> Identity:
     return identity
 
 
-def _guarded(endpoint: Endpoint, callers: Authenticator, *, restricted: bool = False) -> Endpoint:
+def _guarded(endpoint: Endpoint, callers: Authenticator, path: str, *, restricted: bool = False) -> Endpoint:
     async def checked(request: Request) -> Response:
         identity = callers.authenticate(request.headers.get("authorization", ""))
         if identity is None or identity.expires <= time.time():
@@ -121,15 +122,17 @@ def _guarded(endpoint: Endpoint, callers: Authenticator, *, restricted: bool = F
         request.scope["identity"] = identity
         return await endpoint(request)
 
-    return _answering_errors(checked)
+    return _answering_errors(checked, path)
 
 
-def _answering_errors(endpoint: Endpoint) -> Endpoint:
+def _answering_errors(endpoint: Endpoint, path: str) -> Endpoint:
     async def answering(request: Request) -> Response:
         try:
-            return await endpoint(request)
+            response = await endpoint(request)
         except ApiError as error:
-            return error_response(error)
+            response = error_response(error)
+        tell(request.method, request.url.path, path, response)
+        return response
 
     return answering
 
@@ -143,7 +146,9 @@ async def _unknown(request: Request) -> Response:
 
 async def _method_not_allowed(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:  # the path is known with another method: for a client that is an unknown route
-        return error_response(NotEmulated(f"{request.method} {request.url.path}"))
+        response = error_response(NotEmulated(f"{request.method} {request.url.path}"))
+        tell(request.method, request.url.path, "", response)
+        return response
     return error_response(ApiError(error.status_code, "BAD_REQUEST", str(error.detail)))
 
 
