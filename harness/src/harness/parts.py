@@ -1,5 +1,6 @@
 """Everything a harness is made of, put together: which implementation serves which port is decided here and nowhere else."""
 
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -42,6 +43,8 @@ from harness.platform_sql.routes import routes as platform_sql_routes
 from harness.platform_sql.service import PlatformSql
 from harness.serving import ServingService
 from harness.state import Store
+from harness.unity import access
+from harness.unity.access_routes import enforced, enforced_files
 from harness.unity.routes import routes as unity_routes
 from harness.unity.service import UnityService
 from harness.workspace.dbfs import DbfsService
@@ -189,6 +192,10 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         data=WatchedData(unity_service, files),
         host_url=host,
     )
+    unity_answers, file_answers = unity_routes(unity_service), files_routes(files)
+    if access.is_enforced(os.environ.get(access.SETTING)):
+        guard = access.Access(grants=unity_service.grants, owner_of=unity_service.owner_of, administrator=user)
+        unity_answers, file_answers = enforced(unity_answers, guard), enforced_files(file_answers, guard)
     owners = {"serving-endpoints": serving_service.owner, "jobs": _owner_of_job(job_service)}
     proxy = MlflowProxy(url=lambda: mlflow.url)
     calls = Calls()
@@ -200,9 +207,9 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *lookups_routes(),
         *secrets_routes(secrets),
         *identity.routes(IdentityService(credentials=credentials, endpoints=serving_service), host),
-        *files_routes(files),
+        *file_answers,
         *dbfs_routes(DbfsService(layout=layout, ids=ids)),
-        *unity_routes(unity_service),
+        *unity_answers,
         *jobs.routes(job_service),
         *serving.routes(serving_service),
         *inference_tables.routes(payloads),

@@ -169,7 +169,7 @@ class TableInfo:
     updated_by: str
     storage_location: str | None = None
     comment: str | None = None
-    table_type: Literal["MANAGED", "VIEW"] = "MANAGED"
-    data_source_format: Literal["DELTA", "UNKNOWN_DATA_SOURCE_FORMAT"] = "DELTA"
+    table_type: Literal["MANAGED", "EXTERNAL", "VIEW"] = "MANAGED"
+    data_source_format: str = "DELTA"
     view_definition: str | None = None
     constraints: list[Constraint] = field(default_factory=list)

@@ -57,7 +57,7 @@ class Namespaces:
         def fill(new: Path) -> None:
             about.write(new, known)
             (new / DEFAULT_SCHEMA).mkdir()
-            about.write(new / DEFAULT_SCHEMA, self._about(user, "Default schema (auto-created)", _NO_PROPERTIES))
+            about.write_schema(new / DEFAULT_SCHEMA, self._about(user, "Default schema (auto-created)", _NO_PROPERTIES))
 
         if not make(folder, fill):
             raise ApiError(400, "CATALOG_ALREADY_EXISTS", f"Catalog '{wanted}' already exists")
@@ -121,7 +121,7 @@ class Namespaces:
         folder = self._folders.catalog(above) / wanted
         known = self._about(user, comment, properties)
         try:
-            if wanted != INFORMATION_SCHEMA and make(folder, lambda new: about.write(new, known)):
+            if wanted != INFORMATION_SCHEMA and make(folder, lambda new: about.write_schema(new, known)):
                 return self._schema_record(folder, known)
         except FileNotFoundError:  # the catalog went meanwhile
             self._folders.catalog(above)
@@ -132,17 +132,18 @@ class Namespaces:
         """Change what is given of a schema."""
         with self._store.transaction():
             found = self.schema(*split_schema(full_name))
-            self._refuse_system(found, "changed")
+            self.refuse_system(found, "changed")
             if change.new_name is not None and check_name(change.new_name, "schema") != found.name:
                 raise NotEmulated("renaming a schema (PATCH schemas with new_name)")
             folder = self._folders.schema(found.catalog_name, found.name)
+            about.share(folder)
             about.write(folder, self._changed(found.about, change.with_comment(comment), user))
             return self.schema(found.catalog_name, found.name)
 
     def delete_schema(self, full_name: str, *, unless: Callable[[Path], bool] = lambda _: False) -> bool:
         """Remove a schema and its folder; False when it stays, since `unless` says so of its folder."""
         found = self.schema(*split_schema(full_name))
-        self._refuse_system(found, "deleted")
+        self.refuse_system(found, "deleted")
         if remove(self._folders.root / found.catalog_name / found.name, unless=unless):
             return True
         self._folders.schema(found.catalog_name, found.name)  # not found, when another was first
@@ -184,7 +185,8 @@ class Namespaces:
         given = {name: value for name in _CHANGEABLE if (value := getattr(change, name)) is not None}
         return replace(known, **given, updated_at=millis(self._clock.now()), updated_by=user or self._user)
 
-    def _refuse_system(self, found: SchemaRecord, what: str) -> None:
+    def refuse_system(self, found: SchemaRecord, what: str) -> None:
+        """Raise the platform's 403 when a schema is nobody's to change."""
         # Assumption: the wording.
         if found.name == INFORMATION_SCHEMA:
             raise ApiError(403, "PERMISSION_DENIED", f"Schema '{found.full_name}' is owned by the system and cannot be {what}")

@@ -2,6 +2,8 @@
 
 from harness.http import AnyRoute
 from harness.unity.grants_routes import grants_routes
+from harness.unity.information_routes import information_routes
+from harness.unity.information_rows import InformationSchema
 from harness.unity.metastore_routes import metastore_routes
 from harness.unity.models_routes import models_routes
 from harness.unity.namespaces_routes import namespaces_routes
@@ -19,6 +21,7 @@ def routes(service: UnityService) -> list[AnyRoute]:
         *volumes_routes(service),
         *grants_routes(service.grants),
         *metastore_routes(service),
+        *information_routes(InformationSchema(service)),
         *models_routes(service.registry),
         *registry_routes(service.registry),
     ]

@@ -1,6 +1,6 @@
 """Unity Catalog: one object over catalogs, schemas, tables, volumes and registered models."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.clock import Clock
@@ -12,10 +12,11 @@ from harness.state import Store
 from harness.unity.constraints import Constraints
 from harness.unity.folders import Folders, is_table, visible
 from harness.unity.grants import Grants
-from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
+from harness.unity.model import METASTORE_ID, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
 from harness.unity.ports import CatalogCreated, TableDropped
 from harness.unity.registry import ModelRegistry
+from harness.unity.relations import Relations
 from harness.unity.tables import Tables
 from harness.unity.volumes import VolumeCatalog
 
@@ -43,6 +44,9 @@ class UnityService:
             folders=self._folders, clock=clock, ids=ids, store=store, user=user, on_catalog_created=on_catalog_created
         )
         self.tables = Tables(folders=self._folders, store=store, user=user, on_table_dropped=on_table_dropped)
+        self.relations = Relations(
+            folders=self._folders, tables=self.tables, files=layout.files, catalog=self.namespaces.catalog, user=user
+        )
         self.constraints = Constraints(self.tables)
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
         self.registry = ModelRegistry(root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store)
@@ -51,16 +55,17 @@ class UnityService:
     def delete_schema(self, full_name: str, *, force: bool) -> None:
         """Remove a schema; what it holds goes with it when `force`, and otherwise keeps it."""
         found = self.namespaces.schema(*split_schema(full_name))
-        tables = {table: self.tables.get(table).table_id for table in self._folders.tables(found.catalog_name, found.name)}
-        volumes = self.volumes.in_schema(found.catalog_name, found.name)
-        models = self.registry.models(found.catalog_name, found.name)
+        self.namespaces.refuse_system(found, "deleted")
+        place = (found.catalog_name, found.name)
+        tables = self.relations.named(self.relations.names(*place))
+        volumes, models = self.volumes.in_schema(*place), self.registry.models(*place)
         if (tables or volumes or models) and not force:
             held = f"{len(tables)} table(s), {len(volumes)} volume(s), {len(models)} model(s)"
             raise _not_empty("Schema", found.full_name, f"The schema has {held}")
         if not self.namespaces.delete_schema(found.full_name, unless=lambda folder: not force and any(map(is_table, visible(folder)))):
             raise _not_empty("Schema", found.full_name, "The schema has a table that was made meanwhile")
-        for table, table_id in tables.items():
-            self.tables.forget(table, table_id)
+        for table in tables:
+            self.tables.forget(FullName.parse(table.full_name), table.table_id)
         self.volumes.forget_schema(found.catalog_name, found.name)
         for model in models:
             self.registry.delete(model.name)
@@ -76,39 +81,38 @@ class UnityService:
         self.namespaces.delete_catalog(found.name)
 
     def _securable_id(self, kind: str, full_name: str) -> str:
-        match kind.lower():
-            case "metastore":
-                if full_name != METASTORE_ID:
-                    raise ApiError(404, "METASTORE_DOES_NOT_EXIST", f"Metastore '{full_name}' does not exist.")
-                return METASTORE_ID
-            case "catalog":
-                return self.namespaces.catalog(full_name).catalog_id
-            case "schema":
-                return self.namespaces.schema(*split_schema(full_name)).schema_id
-            case "table":
-                return self.tables.get(FullName.parse(full_name, "table")).table_id
-            case "volume":
-                return self.volumes.get(FullName.parse(full_name, "volume")).volume_id
-            case "function":  # what a registered model is to grants: docs.databricks.com/api/workspace/grants
-                return self.registry.get(full_name).registered_model_id
-        raise NotEmulated(f"grants on securables of type {kind}")
+        ids: dict[str, Callable[[], str]] = {
+            "metastore": lambda: _metastore_id(full_name),
+            "catalog": lambda: self.namespaces.catalog(full_name).catalog_id,
+            "schema": lambda: self.namespaces.schema(*split_schema(full_name)).schema_id,
+            "table": lambda: self.relations.get(FullName.parse(full_name)).table_id,
+            "volume": lambda: self.volumes.get(FullName.parse(full_name, "volume")).volume_id,
+            "function": lambda: (
+                self.registry.get(full_name).registered_model_id
+            ),  # to grants a model is one: docs.databricks.com/api/workspace/grants
+        }
+        if kind.lower() not in ids:
+            raise NotEmulated(f"grants on securables of type {kind}")
+        return ids[kind.lower()]()
 
-    def table(self, full_name: FullName) -> TableInfo:
-        """Return a table, or raise the platform's 404."""
-        return self.tables.get(full_name)
-
-    def table_names(self, catalog: str, schema: str) -> list[FullName]:
-        """Return the names of what `tables.list` tells of a schema, in order."""
-        return self.tables.names(catalog, schema)
-
-    def tables_named(self, names: Iterable[FullName]) -> list[TableInfo]:
-        """Return the tables of these names that are (still) there."""
-        return [found for name in names if (found := self.tables.unless_gone(name))]
+    def owner_of(self, kind: str, full_name: str) -> str:
+        """Return whose a securable is, or raise the platform's errors for one that is not there."""
+        owners: dict[str, Callable[[], str]] = {
+            "metastore": lambda: self.user,
+            "catalog": lambda: self.namespaces.catalog(full_name).owner,
+            "schema": lambda: self.namespaces.schema(*split_schema(full_name)).owner,
+            "table": lambda: self.relations.get(FullName.parse(full_name)).owner,
+            "volume": lambda: self.volumes.get(FullName.parse(full_name, "volume")).owner,
+            "function": lambda: self.registry.get(full_name).user_id,
+        }
+        if kind.lower() not in owners:
+            raise NotEmulated(f"securables of type {kind}")
+        return owners[kind.lower()]()
 
     def table_kinds(self, catalog: str) -> list[tuple[FullName, str]]:
-        """Return the names of all tables of a catalog, and of which type each is."""
+        """Return the names of all relations of a catalog but those of its information schema, and of which type each is."""
         schemas = self.namespaces.schemas(catalog)
-        return [(name, "MANAGED") for schema in schemas for name in self.table_names(schema.catalog_name, schema.name)]
+        return [pair for schema in schemas for pair in self.relations.kinds(schema.catalog_name, schema.name).items()]
 
     def volume_folder(self, found: VolumeRecord) -> Path:
         """Return where the files of a volume lie."""
@@ -158,6 +162,12 @@ class UnityService:
         except ApiError:
             return False
         return True
+
+
+def _metastore_id(name: str) -> str:
+    if name != METASTORE_ID:
+        raise ApiError(404, "METASTORE_DOES_NOT_EXIST", f"Metastore '{name}' does not exist.")
+    return METASTORE_ID
 
 
 def _not_empty(what: str, name: str, why: str) -> ApiError:

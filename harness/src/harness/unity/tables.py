@@ -4,12 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from harness.errors import ApiError
 from harness.names import FullName
 from harness.state import Documents, Store
 from harness.unity.columns import columns
 from harness.unity.folders import Folders, remove, visible
-from harness.unity.model import TableInfo, TableNotes, TableRecord
+from harness.unity.model import Constraint, TableInfo, TableNotes, TableRecord
+
+_KEY = "harness.constraint."  # what Spark declares is a property of the table: java_sources/harness/Keys.java
 
 
 class Tables:
@@ -32,25 +36,31 @@ class Tables:
 
     def get(self, name: FullName) -> TableInfo:
         """Return what the Delta log says about a table, or raise the platform's 404."""
-        info = _read(self._folders.table(name), name)
+        info = read(self._folders.table(name), name)
         if self._seen.get(str(name)) != TableRecord(str(name), info.table_id):
             self._seen.put(str(name), TableRecord(str(name), info.table_id))
         notes = self.notes(info.table_id)
-        return replace(info, owner=notes.owner or self._user, created_by=self._user, updated_by=self._user, constraints=notes.constraints)
+        return replace(
+            info,
+            owner=notes.owner or self._user,
+            created_by=self._user,
+            updated_by=self._user,
+            constraints=[*info.constraints, *notes.constraints],
+        )
 
     def in_schema(self, catalog: str, schema: str) -> list[TableInfo]:
         """Return the tables of a schema, in name order."""
         found = (self.unless_gone(name) for name in self._folders.tables(catalog, schema))
         return [info for info in found if info]
 
+    def find(self, full_name: str) -> TableInfo | None:
+        """Return the table of this full name, or None."""
+        return self.unless_gone(FullName.parse(full_name))
+
     def everywhere(self) -> list[TableInfo]:
         """Return all tables there are."""
         schemas = [(catalog.name, schema.name) for catalog in visible(self._folders.root) for schema in visible(catalog)]
         return [info for catalog, schema in schemas for info in self.in_schema(catalog, schema)]
-
-    def names(self, catalog: str, schema: str) -> list[FullName]:
-        """Return the names of the tables of a schema, in order."""
-        return self._folders.tables(catalog, schema)
 
     def delete(self, name: FullName) -> None:
         """Remove a table and its files, and tell Spark."""
@@ -74,12 +84,6 @@ class Tables:
         with self._notes.transaction():
             return self._notes.put(table_id, change(self.notes(table_id)))
 
-    def change_owner(self, name: FullName, owner: str) -> None:
-        """Make `owner` the owner of a table."""
-        if not owner:
-            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Table '{name}': owner must not be empty")
-        self.note(self.get(name).table_id, lambda notes: replace(notes, owner=owner))
-
     def by_id(self, table_id: str, every_schema: list[tuple[str, str]]) -> FullName | None:
         """Return the table that has this id now, or None."""
         seen = [FullName.parse(record.full_name) for record in self._seen.list() if record.table_id == table_id]
@@ -98,7 +102,8 @@ class Tables:
             return None
 
 
-def _read(folder: Path, name: FullName) -> TableInfo:
+def read(folder: Path, name: FullName) -> TableInfo:
+    """Return what a Delta log says of the table `name`, or raise the platform's 404."""
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -125,7 +130,7 @@ def _read(folder: Path, name: FullName) -> TableInfo:
         full_name=str(name),
         table_id=str(metadata.id),
         columns=columns(table.schema().to_json(), metadata.partition_columns),
-        properties={**metadata.configuration, **told},
+        properties={**{key: value for key, value in metadata.configuration.items() if not key.startswith(_KEY)}, **told},
         storage_location=folder.as_uri(),
         owner="",
         created_at=int(metadata.created_time),
@@ -133,4 +138,17 @@ def _read(folder: Path, name: FullName) -> TableInfo:
         created_by="",
         updated_by="",
         comment=metadata.description,
+        constraints=[_declared(key, value) for key, value in metadata.configuration.items() if key.startswith(_KEY)],
     )
+
+
+class _Key(msgspec.Struct):
+    columns: list[str]
+    rely: bool = False
+    parent: str = ""
+    parent_columns: list[str] = []
+
+
+def _declared(key: str, value: str) -> Constraint:
+    found = msgspec.json.decode(value, type=_Key)
+    return Constraint(key.removeprefix(_KEY), found.columns, found.parent, found.parent_columns, [], found.rely)

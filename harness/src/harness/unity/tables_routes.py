@@ -54,11 +54,11 @@ def tables_routes(service: UnityService) -> list[AnyRoute]:
 
 def _table_routes(service: UnityService) -> list[AnyRoute]:
     def get(call: Call) -> object:
-        return rendering.table(service.table(FullName.parse(call.params["name"])))
+        return rendering.table(service.relations.get(FullName.parse(call.params["name"])))
 
     def exists(call: Call) -> object:
         try:
-            service.table(FullName.parse(call.params["name"]))
+            service.relations.get(FullName.parse(call.params["name"]))
         except ApiError as error:
             if error.status == 404:
                 return {"table_exists": False}
@@ -69,11 +69,11 @@ def _table_routes(service: UnityService) -> list[AnyRoute]:
         owner = call.json(_Update).owner
         if owner is None:
             raise ApiError(400, "INVALID_PARAMETER_VALUE", f"PATCH {call.path}: nothing to update; expected owner")
-        service.tables.change_owner(FullName.parse(call.params["name"]), owner)
+        service.relations.change_owner(FullName.parse(call.params["name"]), owner)
         return {}
 
     def delete(call: Call) -> object:
-        service.tables.delete(FullName.parse(call.params["name"]))
+        service.relations.delete(FullName.parse(call.params["name"]))
         return {}
 
     one = f"{_PREFIX}/tables/{{name}}"
@@ -88,11 +88,11 @@ def _table_routes(service: UnityService) -> list[AnyRoute]:
 def _list_routes(service: UnityService) -> list[AnyRoute]:
     def list_tables(call: Call) -> object:
         catalog, schema = check_name(call.require("catalog_name"), "catalog"), check_name(call.require("schema_name"), "schema")
-        names = pages.page(service.table_names(catalog, schema), pages.asked(call.query), lambda each: each.name)
+        names = pages.page(service.relations.names(catalog, schema), pages.asked(call.query), lambda each: each.name)
         omitted = {"columns": "omit_columns", "properties": "omit_properties"}
         omit = frozenset(field for field, switch in omitted.items() if _is_on(call, switch))
         render = partial(rendering.table, whole=False, omit=omit | (_USERNAMES if _is_on(call, "omit_username") else frozenset()))
-        found = pages.Page(service.tables_named(names.items), names.next_page_token)
+        found = pages.Page(service.relations.named(names.items), names.next_page_token)
         return found.body("tables", render)
 
     def summaries(call: Call) -> object:

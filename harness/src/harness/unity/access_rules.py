@@ -1,0 +1,134 @@
+"""What each route of Unity Catalog and of the Files API needs. docs.databricks.com/api/workspace says so at each operation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from harness.errors import ApiError
+from harness.unity.access import MANAGE, Need, within
+from harness.unity.model import METASTORE_ID
+
+_PREFIX = "/api/2.1/unity-catalog/"
+_LEGACY = "/api/2.0/mlflow/unity-catalog/"
+# What a kind of securable needs: to be seen, and to be made in what holds it.
+_SEEN = {"catalogs": "USE_CATALOG", "schemas": "USE_SCHEMA", "tables": "SELECT", "volumes": "READ_VOLUME", "models": "EXECUTE"}
+_MADE = {
+    "catalogs": "CREATE_CATALOG",
+    "schemas": "CREATE_SCHEMA",
+    "tables": "CREATE_TABLE",
+    "volumes": "CREATE_VOLUME",
+    "models": "CREATE_MODEL",
+}
+_KINDS = {"catalogs": "catalog", "schemas": "schema", "tables": "table", "volumes": "volume", "models": "function"}
+# Reads of the legacy dialect that are sent as a POST.
+_READS = ("generate-temporary-credentials", "emit-lineage")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: its route's pattern and what it names."""
+
+    method: str
+    pattern: str
+    params: Mapping[str, str]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class _Body(msgspec.Struct):
+    name: str = ""
+    catalog_name: str = ""
+    schema_name: str = ""
+    full_name_arg: str = ""
+    path: str = ""
+
+
+def needs(asked: Asked) -> list[Need]:
+    """Return what a request needs; what everybody may ask needs nothing."""
+    if asked.pattern.startswith(_LEGACY):
+        return _of_legacy_models(asked)
+    kind, _, rest = asked.pattern.removeprefix(_PREFIX).partition("/")
+    match kind:
+        case "permissions" | "effective-permissions" | "privilege-assignments" | "effective-privilege-assignments":
+            return [Need(MANAGE, asked.params["kind"], _lowered(asked.params["name"]))]
+        case "constraints":
+            return within(Need(MANAGE, "table", _lowered(asked.params.get("name") or _body(asked).full_name_arg)))
+        case "workspace-bindings" | "bindings":
+            return [Need(MANAGE, "catalog", _lowered(asked.params["name"]))]
+    if kind not in _KINDS:
+        return []  # the metastore, and lists of what a harness has none of
+    return _of_securables(asked, kind, rest) if rest else _of_all(asked, kind)
+
+
+def item_need(pattern: str, item: Mapping[str, object]) -> Need | None:
+    """Return what an item of a list needs to be shown; None when the list's own need was all."""
+    kind = "models" if pattern.startswith(_LEGACY) else pattern.removeprefix(_PREFIX)
+    kind = "tables" if kind == "table-summaries" else kind
+    name = item.get("full_name") or item.get("name")
+    if kind not in _SEEN or not isinstance(name, str):
+        return None
+    return Need(_SEEN[kind], _KINDS[kind], name)
+
+
+def file_needs(path: str, *, writing: bool) -> list[Need]:
+    """Return what a path of the Files API needs."""
+    parts = [part for part in path.split("/") if part]
+    match parts:
+        case ["Volumes", catalog, schema, volume, *_]:
+            name = _lowered(f"{catalog}.{schema}.{volume}")
+            return within(*[Need(each, "volume", name) for each in (["READ_VOLUME", "WRITE_VOLUME"] if writing else ["READ_VOLUME"])])
+        case ["Models", catalog, schema, model, *_]:
+            return within(Need(MANAGE if writing else "EXECUTE", "function", _lowered(f"{catalog}.{schema}.{model}")))
+    return []
+
+
+def file_path(asked: Asked) -> tuple[str, bool]:
+    """Return which path a request of the Files API is about, and whether it writes there."""
+    path = asked.params.get("path") or asked.query.get("path") or _body(asked).path
+    if asked.pattern.endswith("-url"):
+        return path, "upload" in asked.pattern
+    return path, asked.method not in {"GET", "HEAD"}
+
+
+def _of_all(asked: Asked, kind: str) -> list[Need]:
+    """What a list needs, or making one more."""
+    body = _body(asked)
+    place = body if asked.method == "POST" else _Body(**{key: asked.query.get(key, "") for key in ("catalog_name", "schema_name")})
+    holder = _lowered(".".join(part for part in (place.catalog_name, place.schema_name) if part))
+    if asked.method != "POST":
+        names = holder.split(".") if holder else []
+        uses = [("USE_CATALOG", "catalog"), ("USE_SCHEMA", "schema")]
+        return [Need(use, level, ".".join(names[:count])) for count, (use, level) in enumerate(uses, 1) if count <= len(names)]
+    if kind == "catalogs":
+        return [Need(_MADE[kind], "metastore", METASTORE_ID)]
+    return within(Need(_MADE[kind], "catalog" if kind == "schemas" else "schema", holder))
+
+
+def _of_securables(asked: Asked, kind: str, rest: str) -> list[Need]:
+    name = _lowered(asked.params.get("name") or asked.params.get("full_name") or _body(asked).name)
+    if kind == "models" and rest == "versions":  # a version is made: the body says of which model
+        body = _body(asked)
+        name = _lowered(f"{body.catalog_name}.{body.schema_name}.{body.name}")
+    return within(Need(_SEEN[kind] if asked.method == "GET" else MANAGE, _KINDS[kind], name))
+
+
+def _of_legacy_models(asked: Asked) -> list[Need]:
+    name = _lowered(asked.query.get("name", "") or _body(asked).name)
+    if not name:
+        return []  # searches are shown what may be seen
+    if asked.pattern.endswith("registered-models/create"):
+        return within(Need("CREATE_MODEL", "schema", name.rpartition(".")[0]))
+    reads = asked.method == "GET" or asked.pattern.endswith(_READS)
+    return within(Need("EXECUTE" if reads else MANAGE, "function", name))
+
+
+def _body(asked: Asked) -> _Body:
+    try:
+        return msgspec.json.decode(asked.body or b"{}", type=_Body)
+    except msgspec.MsgspecError as error:
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{asked.method} {asked.pattern}: {error}") from error
+
+
+def _lowered(name: str) -> str:
+    return name.replace("`", "").lower()
