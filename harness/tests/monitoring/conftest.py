@@ -119,20 +119,25 @@ class ByArrow:
     def __init__(self, tables: FolderTables) -> None:
         self.tables = tables
 
-    def rows(self, table: FullName, version: int, expressions: Sequence[str]) -> pa.Table:
+    def rows(self, table: FullName, version: int, expressions: Sequence[str], where: str = "") -> pa.Table:
         if list(expressions) != ["distance > 6"]:
             raise UserError("[PARSE_SYNTAX_ERROR] Syntax error at or near end of input.")
-        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
+        rows = self._where(table, version, where)
         return rows.append_column("expression 0", pc.cast(pc.greater(rows["distance"], 6.0), pa.string()))
 
     def groups(
-        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str]
-    ) -> pa.Table:
-        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
+        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str],
+        where: str = "",
+    ) -> pa.Table:  # fmt: skip
+        rows = self._where(table, version, where)
         return Lite().aggregates(rows, keys=keys, sets=sets, figures=figures)
 
     def evaluate(self, rows: pa.Table, expressions: Sequence[str]) -> pa.Table:
         return Lite().evaluate(rows, expressions)
+
+    def _where(self, table: FullName, version: int, condition: str) -> pa.Table:
+        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
+        return rows.filter(Lite().evaluate(rows, [condition]).column(0).cast(pa.bool_())) if condition else rows
 
 
 @pytest.fixture
