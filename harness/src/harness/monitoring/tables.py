@@ -70,7 +70,7 @@ class Table:
     def _changes(self, since: int, columns: Sequence[str]) -> Iterator[pa.Table] | None:
         try:
             feed = pa.RecordBatchReader.from_stream(self.delta.load_cdf(since + 1, self.delta.version(), columns=list(columns)))
-            return iter([pa.Table.from_batches([batch]) for batch in feed])
+            return iter([_without_views(pa.Table.from_batches([batch])) for batch in feed])
         except (DeltaError, pa.ArrowException, OSError) as error:
             log.info("%s: its change feed from version %d on cannot be read: %s", self.name, since + 1, error)
             return None
@@ -142,6 +142,12 @@ def units_where(units: Sequence[tuple[str | None, Sequence[int]]], *, baseline: 
         width = pc.field("granularity").is_null() if label is None else pc.field("granularity") == label
         found |= width & pc.field("window", "start").isin(times)
     return found
+
+
+def _without_views(rows: pa.Table) -> pa.Table:
+    # The change feed is read by another engine than the rows, which has text in a form that pyarrow cannot compare with its own.
+    types = [pa.string() if pa.types.is_string_view(field.type) else field.type for field in rows.schema]
+    return rows.cast(pa.schema(list(zip(rows.column_names, types, strict=True))))
 
 
 @contextmanager
