@@ -224,7 +224,7 @@ def crash(bench: Bench, *, after_both: bool) -> None:
     bench.saved = saved
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     steps=st.lists(STEP, min_size=2, max_size=7),
     granularities=st.sampled_from([[DAY], [DAY, "AGGREGATION_GRANULARITY_1_HOUR", "AGGREGATION_GRANULARITY_1_MONTH"]]),
