@@ -2,10 +2,12 @@
 
 import datetime as dt
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -13,8 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.monitoring.computation import Computation
+from harness.monitoring.looking import Looking
 from harness.monitoring.model import DataProfilingConfig, GranularityName, InferenceLogConfig, Monitor
-from harness.monitoring.progress import Progress
+from harness.monitoring.progress import At, Progress, why_all
+from harness.monitoring.reading import Reader
+from harness.monitoring.sample import Sample
 from harness.names import FullName
 
 DAY: GranularityName = "AGGREGATION_GRANULARITY_1_DAY"
@@ -131,6 +136,9 @@ class Bench:
     def computation(self) -> Computation:
         return Computation(self.tables, NoSpark(), None, quantile_grid=False, most_cells=self.most_cells)
 
+    def looking(self) -> Looking:
+        return self.computation().looking(self.monitor(), self.saved, lambda: None)
+
     def everything(self) -> list[list[str]]:
         """Return the rows of both metric tables as a first refresh of another monitor writes them."""
         whole = Computation(self.tables, NoSpark(), None, quantile_grid=False)
@@ -176,31 +184,34 @@ STEP = st.one_of(
 def take(bench: Bench, step: Step) -> None:
     """Do to the table what the step says, or refresh the monitor, perhaps not to the end."""
     name, value = step
-    table = DeltaTable(bench.path)
+    if name == "refresh":
+        bench.refresh()
+    elif name.startswith("crash"):
+        crash(bench, after_both=name == "crash before saving")
+    elif name in ("append", "overwrite"):
+        write_deltalake(bench.path, bench.rows(value), mode=name)  # type: ignore[call-overload]  # by name
+    else:
+        change(DeltaTable(bench.path), name, value)
+
+
+def change(table: DeltaTable, name: str, value: object) -> None:
+    """Change rows that are there, or how they lie there."""
+    own = f"id % 5 = {value}"
     match name:
-        case "append":
-            write_deltalake(bench.path, bench.rows(value), mode="append")  # type: ignore[arg-type]
-        case "overwrite":
-            write_deltalake(bench.path, bench.rows(value), mode="overwrite")  # type: ignore[arg-type]
         case "label":
-            table.update(updates={"label": "0.3"}, predicate=f"id % 5 = {value}")
+            table.update(updates={"label": "0.3"}, predicate=own)
         case "move":
-            table.update(updates={"at": "at + INTERVAL '25' HOUR"}, predicate=f"id % 5 = {value}")
+            table.update(updates={"at": "at + INTERVAL '25' HOUR"}, predicate=own)
         case "delete":
-            table.delete(f"id % 5 = {value}")
+            table.delete(own)
         case "merge":
             late = pa.table({"id": pa.array([value], pa.int64()), "label": [9.0]})
             merge = table.merge(late, "t.id % 5 = s.id", source_alias="s", target_alias="t")
             merge.when_matched_update({"label": "s.label"}).execute()
         case "compact":
             table.optimize.compact()
-        case "restore":
-            if table.version():
-                table.restore(max(0, table.version() - 2))
-        case "refresh":
-            bench.refresh()
-        case _:
-            crash(bench, after_both=name == "crash before saving")
+        case "restore" if table.version():
+            table.restore(max(0, table.version() - 2))
 
 
 def crash(bench: Bench, *, after_both: bool) -> None:
@@ -234,7 +245,7 @@ def crash(bench: Bench, *, after_both: bool) -> None:
     most_cells=st.sampled_from([16_000_000, 7, 70]),
 )
 def test_a_refresh_of_what_changed_leaves_what_a_refresh_of_everything_writes(
-    steps: list[Step], granularities: list[GranularityName], slicing: list[str], feed: bool, baseline: bool, most_cells: int
+    *, steps: list[Step], granularities: list[GranularityName], slicing: list[str], feed: bool, baseline: bool, most_cells: int
 ) -> None:
     """Row for row and bit for bit; read in parts or at once, with a change feed or without; and the next refresh has nothing to write."""
     with tempfile.TemporaryDirectory() as folder:
@@ -246,3 +257,72 @@ def test_a_refresh_of_what_changed_leaves_what_a_refresh_of_everything_writes(
         versions = bench.versions()
         bench.refresh()
         assert bench.versions() == versions
+
+
+def test_a_change_feed_of_the_metric_tables_shows_only_what_changed(tmp_path: Path) -> None:
+    """A late row: the rows of its day, and how that day and the one behind it differ from the ones before; no other day's."""
+    bench = Bench(tmp_path)
+    take(bench, ("append", [(24 * day, "1", "a", float(day), 1.0) for day in range(6)]))
+    bench.refresh()
+    take(bench, ("append", [(24 * 2 + 5, "1", "a", 50.0, 1.0)]))
+
+    bench.refresh()
+
+    days = {}
+    for name in ("profile", "drift"):
+        feed = pa.table(bench.metric(name).load_cdf(1)).to_pylist()
+        assert {row["_change_type"] for row in feed} == {"insert", "delete"}
+        days[name] = {(row["window"]["start"].month, row["window"]["start"].day) for row in feed}
+    assert days == {"profile": {(2, 1)}, "drift": {(2, 1), (2, 2)}}
+    assert bench.versions() == [1, 1]
+    assert bench.found() == bench.everything()
+
+
+def test_only_the_windows_around_a_late_row_are_read(tmp_path: Path) -> None:
+    """Rows of other days are not even looked at: the days before and behind are, for drift."""
+    bench = Bench(tmp_path)
+    take(bench, ("append", [(24 * day, "1", "a", float(day), 1.0) for day in range(9)]))
+    bench.refresh()
+    take(bench, ("append", [(24 * 4 + 5, "1", "a", 50.0, 1.0)]))
+    read: list[Sample] = []
+
+    class Watched(Reader):
+        def part(self, *arguments: Any) -> Sample:
+            read.append(super().part(*arguments))
+            return read[-1]
+
+    watched = bench.looking()
+    replace(watched, reader=Watched(bench.tables, NoSpark(), ())).windows()
+
+    (sample,) = read
+    assert sorted({moment.day for moment in sample.rows["at"].to_pylist()}) == [2, 3, 4]
+
+
+def progress(**changes: object) -> Progress:
+    at = At("t", 3)
+    found = Progress(monitor_version=1, settings="s", table=at, columns="c", baseline=at, slices=(), profile=at, drift=at)
+    return msgspec.structs.replace(found, **changes)
+
+
+@pytest.mark.parametrize(
+    ("saved", "reason"),
+    [
+        pytest.param(None, "nothing is known", id="first"),
+        pytest.param(progress(), None, id="as it was"),
+        pytest.param(progress(table=At("t", 2)), None, id="new commits"),
+        pytest.param(progress(monitor_version=0), "the configuration", id="configuration"),
+        pytest.param(progress(settings="other"), "the harness", id="harness"),
+        pytest.param(progress(table=At("u", 2)), "the table itself", id="made again"),
+        pytest.param(progress(table=At("t", 4)), "the table itself", id="earlier version"),
+        pytest.param(progress(columns="d"), "the table's columns", id="columns"),
+        pytest.param(progress(baseline=At("t", 2)), "the baseline", id="baseline changed"),
+        pytest.param(progress(baseline=None), "the baseline", id="baseline added"),
+        pytest.param(progress(profile=At("t", 2)), "the metric tables", id="metric table changed by someone"),
+        pytest.param(progress(drift=None), "the metric tables", id="metric table dropped"),
+    ],
+)
+def test_everything_is_computed_again_only_where_new_commits_do_not_say_enough(saved: Progress | None, reason: str | None) -> None:
+    """With the reason, which the log shows."""
+    found = why_all(saved, progress())
+
+    assert found is None if reason is None else reason in (found or "")

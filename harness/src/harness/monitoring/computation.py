@@ -49,7 +49,7 @@ class Computation:
             raise UnfitTable(f"{monitor.table}: the table does not exist any more; delete its monitor")
         if self.tables.schema_by_id(monitor.config.output_schema_id) is None:
             raise UnfitTable(f"{monitor.output_schema}: the output schema does not exist any more; create it again or delete the monitor")
-        looking = self._looking(monitor, saved, check)
+        looking = self.looking(monitor, saved, check)
         instant = (now - _EPOCH) // dt.timedelta(microseconds=1)
         changes, slices = looking.windows() if monitor.config.snapshot is None else looking.snapshot(instant)
         return Work(changes, msgspec.structs.replace(looking.now, slices=slices))
@@ -68,7 +68,8 @@ class Computation:
         if table is not None:
             CustomColumns(self.expressions, monitor.config).check(table.columns)
 
-    def _looking(self, monitor: Monitor, saved: Progress | None, check: Callable[[], None]) -> Looking:
+    def looking(self, monitor: Monitor, saved: Progress | None, check: Callable[[], None]) -> Looking:
+        """Return a refresh of `monitor`, ready to begin, with all tables opened at the versions of now."""
         config = monitor.config
         kind = config.inference_log or config.time_series
         reader = Reader(self.tables, self.expressions, config.slicing_exprs)
@@ -78,7 +79,7 @@ class Computation:
         existing = MetricTables(profile, drift, kind_of(kind).model_id)
         now = Progress(
             monitor_version=monitor.version,
-            settings=f"figures {FIGURES}, lookback {self.lookback}, grid {self.quantile_grid}",
+            settings=f"figures {FIGURES}, lookback {self.lookback}, grid {self.quantile_grid}, monitor of {monitor.created_ms}",
             table=table.at,
             columns=table.delta.schema().to_json(),
             baseline=None if baseline is None else baseline.at,
