@@ -9,7 +9,7 @@ import msgspec
 
 from harness.monitoring import tables as delta
 from harness.monitoring.custom_columns import CustomColumns
-from harness.monitoring.fitness import UnfitTable
+from harness.monitoring.fitness import GoneTable
 from harness.monitoring.kind import kind_of
 from harness.monitoring.looking import Looking
 from harness.monitoring.metric_rows import Source
@@ -46,9 +46,9 @@ class Computation:
     def work(self, monitor: Monitor, saved: Progress | None, now: dt.datetime, check: Callable[[], None]) -> Work:
         """Return what a refresh of `monitor` at `now` has to write; `saved` is what the one before left. `check` may raise to end it."""
         if self.tables.table_by_id(monitor.table_id) is None:
-            raise UnfitTable(f"{monitor.table}: the table does not exist any more; delete its monitor")
+            raise GoneTable(f"{monitor.table}: the table does not exist any more; delete its monitor")
         if self.tables.schema_by_id(monitor.config.output_schema_id) is None:
-            raise UnfitTable(f"{monitor.output_schema}: the output schema does not exist any more; create it again or delete the monitor")
+            raise GoneTable(f"{monitor.output_schema}: the output schema does not exist any more; create it again or delete the monitor")
         looking = self.looking(monitor, saved, check)
         instant = (now - _EPOCH) // dt.timedelta(microseconds=1)
         changes, slices = looking.windows() if monitor.config.snapshot is None else looking.snapshot(instant)

@@ -22,6 +22,10 @@ class UnfitTable(Exception):  # noqa: N818 - it says what the table is
     """The monitored table or its baseline lacks a column, has it in a type that cannot be monitored, or cannot be read as configured."""
 
 
+class GoneTable(UnfitTable):
+    """What a refresh needs does not exist any more: none can succeed until somebody brings it back."""
+
+
 def check_table(name: str, rows: pa.Table, kind: Kind) -> None:
     """Raise `UnfitTable` if the monitored table lacks a column of the configuration, or has it in a type that does not do."""
     if kind.timestamp is not None:

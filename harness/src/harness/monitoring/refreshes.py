@@ -12,8 +12,8 @@ from harness.errors import ApiError
 from harness.ids import Ids
 from harness.monitoring.computation import Computation
 from harness.monitoring.dashboards import Dashboards
-from harness.monitoring.fitness import UnfitTable
-from harness.monitoring.model import Monitor, Notification, Refresh, RefreshState, RefreshTrigger
+from harness.monitoring.fitness import GoneTable, UnfitTable
+from harness.monitoring.model import Monitor, Notification, Refresh, RefreshState, RefreshTrigger, Status
 from harness.monitoring.ports import Expressions, Tables
 from harness.monitoring.progress import Progress
 from harness.state import Documents, Store
@@ -138,6 +138,8 @@ class Refreshes:
             log.info("refresh %s of %s was cancelled; nothing is written", refresh_id, monitor.table)
         except _BrokenOffError:
             log.info("refresh %s of %s is broken off; the next start carries it out", refresh_id, monitor.table)
+        except GoneTable as error:
+            self._end(refresh, str(error), "DATA_PROFILING_STATUS_ERROR")
         except UnfitTable as error:
             self._end(refresh, str(error))
         except Exception as error:  # the thread must outlive any refresh, and the client must see why it failed
@@ -174,14 +176,15 @@ class Refreshes:
             self._progress.put(monitor.table_id, self._computation.write(work, monitor))
             self._end(refresh, None)
 
-    def _end(self, refresh: Refresh, failure: str | None) -> None:
+    def _end(self, refresh: Refresh, failure: str | None, status: Status = "DATA_PROFILING_STATUS_ACTIVE") -> None:
+        # Assumption: a monitor that cannot be refreshed until somebody brings back what it needs is in ERROR; any other stays ACTIVE.
         with self._refreshes.transaction():
             current = self._refreshes.get(str(refresh.refresh_id))
             monitor = self._monitors.get(refresh.object_id)
             if current is None or monitor is None or current.ended:
                 return
             self._put(current, "MONITOR_REFRESH_STATE_FAILED" if failure else "MONITOR_REFRESH_STATE_SUCCESS", failure)
-            self._monitors.put(monitor.table_id, msgspec.structs.replace(monitor, failure=failure))
+            self._monitors.put(monitor.table_id, msgspec.structs.replace(monitor, failure=failure, status=status))
             if failure:
                 self._record(refresh, monitor, failure)
 

@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from harness.monitoring.difference import Change
-from harness.monitoring.fitness import UnfitTable
+from harness.monitoring.fitness import GoneTable, UnfitTable
 from harness.monitoring.progress import At
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def opened(path: Path, name: str) -> Table:
     try:
         return Table(name, DeltaTable(path))
     except TableNotFoundError as error:
-        raise UnfitTable(f"{name}: the table does not exist any more; create it again or delete the monitor") from error
+        raise GoneTable(f"{name}: the table does not exist any more; create it again or delete the monitor") from error
     except (DeltaError, OSError) as error:
         raise UnfitTable(f"{name}: the table cannot be read: {error}") from error
 
