@@ -298,6 +298,19 @@ def test_only_the_windows_around_a_late_row_are_read(tmp_path: Path) -> None:
     assert sorted({moment.day for moment in sample.rows["at"].to_pylist()}) == [2, 3, 4]
 
 
+def test_a_baseline_s_rows_and_a_window_s_are_replaced_together(tmp_path: Path) -> None:
+    """A new value makes a new slice, which the baseline has too: its rows have no window, and are known all the same."""
+    bench = Bench(tmp_path, slicing=["zone"], baseline=True)
+    take(bench, ("append", [(0, "1", "a", 1.0, 1.0), (24, "1", "a", 2.0, 1.0)]))
+    bench.refresh()
+    take(bench, ("append", [(25, "1", "b", 50.0, 1.0)]))
+
+    bench.refresh()
+
+    assert bench.found() == bench.everything()
+    assert bench.versions() == [1, 1]
+
+
 def progress(**changes: object) -> Progress:
     at = At("t", 3)
     found = Progress(monitor_version=1, settings="s", table=at, columns="c", baseline=at, slices=(), profile=at, drift=at)

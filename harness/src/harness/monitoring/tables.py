@@ -129,9 +129,9 @@ def _condition(change: Change) -> str:
 def _of(column: str, kind: str, granularity: str | None, starts: Sequence[int | None]) -> str:
     width = "granularity IS NULL" if granularity is None else f"granularity = '{granularity}'"
     known = sorted(start for start in starts if start is not None)
-    start = "CAST(get_field(window, 'start') AS BIGINT)"
-    when = f"{start} IN ({', '.join(map(str, known))})" if known else f"{start} IS NULL"
-    return f"{column} = '{kind}' AND {width} AND {when}"
+    # Rows without a window are all of their kind, and a field of a struct that is NULL is not NULL to delta-rs.
+    when = f" AND CAST(get_field(window, 'start') AS BIGINT) IN ({', '.join(map(str, known))})" if known else ""
+    return f"{column} = '{kind}' AND {width}{when}"
 
 
 def units_where(units: Sequence[tuple[str | None, Sequence[int]]], *, baseline: bool) -> pc.Expression:
