@@ -5,7 +5,7 @@ import datetime as dt
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -44,10 +44,19 @@ class Scripted:
 
     table: pa.Table = field(default_factory=lambda: pa.table({"_0": ["1", "2", None]}))
     asked: list[Query] = field(default_factory=list)
+    sessions: dict[str, tuple[str | None, str | None, dict[str, str]]] = field(default_factory=dict)
 
     def begin(self, query: Query) -> "Running":
         self.asked.append(query)
         return Running(self.table, query)
+
+    def open(self, session: str, *, catalog: str | None, schema: str | None, confs: Mapping[str, str]) -> None:
+        if catalog == "nowhere":
+            raise StatementFailedError("[NO_SUCH_CATALOG_EXCEPTION] Catalog 'nowhere' was not found.", "42704")
+        self.sessions[session] = (catalog, schema, dict(confs))
+
+    def close(self, session: str) -> None:
+        self.sessions.pop(session, None)
 
 
 @dataclass

@@ -29,10 +29,46 @@ class SparkStatements:
     remote: Callable[[], str]
     catalog: str = "main"
     schema: str = "default"
+    _sessions: dict[str, Any] = field(default_factory=dict)
 
     def begin(self, query: Query) -> "SparkStatement":
         """Return the execution of a statement."""
         return SparkStatement(self, query)
+
+    def open(self, session: str, *, catalog: str | None, schema: str | None, confs: Mapping[str, str]) -> None:
+        """Begin a session that several statements share."""
+        opened = self.session(catalog, schema, confs)
+        self._sessions[session] = opened
+
+    def close(self, session: str) -> None:
+        """End a session and what runs in it; twice without harm."""
+        opened = self._sessions.pop(session, None)
+        if opened is not None:
+            opened.interruptAll()
+            opened.stop()
+
+    def opened(self, session: str) -> Any:
+        """Return an open session."""
+        try:
+            return self._sessions[session]
+        except KeyError as error:
+            raise StatementFailedError("The session was closed.") from error
+
+    def session(self, catalog: str | None, schema: str | None, confs: Mapping[str, str]) -> Any:
+        """Return a new session of the engine that stands at a schema, or raise `StatementFailedError`."""
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.builder.remote(self.remote()).create()
+        try:
+            for name, value in {"spark.sql.session.timeZone": "UTC", **confs}.items():
+                session.conf.set(name, value)
+            session.sql(f"USE CATALOG {_quoted(catalog or self.catalog)}")
+            session.sql(f"USE SCHEMA {_quoted(schema or self.schema)}")
+        except PySparkException as error:
+            session.stop()
+            raise failed(error) from error
+        return session
 
 
 @dataclass(slots=True)
@@ -44,6 +80,11 @@ class SparkStatement:
     _session: Any = None
     _cancelled: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def _tag(self) -> str:
+        """What its operations are known by; of those that run, no two have the same."""
+        return f"statement-{id(self)}"
 
     def result(self) -> tuple[tuple[ColumnInfo, ...], pa.Table]:
         """Execute it and return its columns and rows."""
@@ -62,11 +103,13 @@ class SparkStatement:
         with self._lock:
             self._cancelled = True
             if self._session is not None:
-                self._session.interruptAll()
+                self._session.interruptTag(self._tag)
 
     def _frame(self, session: Any) -> Any:
-        session.sql(f"USE CATALOG {_quoted(self.query.catalog or self.engine.catalog)}")
-        session.sql(f"USE SCHEMA {_quoted(self.query.schema or self.engine.schema)}")
+        if self.query.session is not None and self.query.catalog is not None:
+            session.sql(f"USE CATALOG {_quoted(self.query.catalog)}")
+        if self.query.session is not None and self.query.schema is not None:
+            session.sql(f"USE SCHEMA {_quoted(self.query.schema)}")
         return session.sql(self.query.statement, args=self._values(session) or None)
 
     def _values(self, session: Any) -> dict[str, Any]:
@@ -86,21 +129,31 @@ class SparkStatement:
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         from pyspark.errors import PySparkException
-        from pyspark.sql import SparkSession
 
-        session = SparkSession.builder.remote(self.engine.remote()).config("spark.sql.session.timeZone", "UTC").create()
+        if self._cancelled:
+            raise StatementFailedError("The statement was cancelled before it began.")
+        shared = self.query.session
+        session = self.engine.session(self.query.catalog, self.query.schema, {}) if shared is None else self.engine.opened(shared)
         with self._lock:
             self._session = session
+        session.addTag(self._tag)
         try:
             if self._cancelled:
                 raise StatementFailedError("The statement was cancelled before it began.")
             yield session
         except PySparkException as error:
-            raise StatementFailedError(_first_lines(str(error)), error.getSqlState()) from error
+            raise failed(error) from error
         finally:
             with self._lock:
                 self._session = None
-            session.stop()
+            session.removeTag(self._tag)
+            if shared is None:
+                session.stop()
+
+
+def failed(error: Any) -> StatementFailedError:
+    """Return what Spark's error says, without the JVM's stack."""
+    return StatementFailedError(_first_lines(str(error)), error.getSqlState())
 
 
 def _column(field_: Any, position: int) -> ColumnInfo:

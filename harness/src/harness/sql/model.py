@@ -7,7 +7,7 @@ import msgspec
 
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED", "CLOSED"]
 Format = Literal["JSON_ARRAY", "ARROW_STREAM", "CSV"]
-Disposition = Literal["INLINE", "EXTERNAL_LINKS"]
+Disposition = Literal["INLINE", "EXTERNAL_LINKS", "INLINE_OR_EXTERNAL_LINKS"]
 ENDED: frozenset[State] = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "CLOSED"})
 
 
@@ -34,6 +34,18 @@ class ExecuteRequest(msgspec.Struct, frozen=True, kw_only=True):
     row_limit: int | None = None
     byte_limit: int | None = None
     query_tags: tuple[dict[str, str | None], ...] = ()
+    session_id: str | None = None
+    result_compression: Literal["LZ4_FRAME", "NONE"] | None = None
+    """What the client can read; results are not compressed, which no manifest says they are."""
+
+
+class CreateSessionRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a session's creation: where its statements begin, and settings by the platform's names."""
+
+    warehouse_id: str
+    catalog: str | None = None
+    schema: str | None = None
+    session_confs: dict[str, str] = {}
 
 
 class ColumnInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,5 +92,7 @@ class Query:
     schema: str | None
     parameters: tuple[Parameter, ...]
     row_limit: int | None
+    session: str | None
+    """The session that it is part of; none for one of its own."""
     as_text: bool
     """Whether each value is wanted as the text that SQL makes of it, or as it is."""

@@ -1,5 +1,6 @@
 """What statements need of the engine."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import pyarrow as pa
@@ -23,5 +24,13 @@ class Engine(Protocol):
     """Whatever executes SQL."""
 
     def begin(self, query: Query) -> Running:
-        """Return the execution of a statement, with a session of its own."""
+        """Return the execution of a statement, in its session or in one of its own."""
+        ...
+
+    def open(self, session: str, *, catalog: str | None, schema: str | None, confs: Mapping[str, str]) -> None:
+        """Begin a session of this name with Spark's settings, or raise `StatementFailedError`."""
+        ...
+
+    def close(self, session: str) -> None:
+        """End a session and what runs in it; twice without harm."""
         ...

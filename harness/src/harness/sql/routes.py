@@ -1,17 +1,23 @@
 """`w.statement_execution` over HTTP."""
 
+from base64 import b64encode
+
 from starlette.responses import Response
 
 from harness.errors import ApiError
 from harness.http import AnyRoute, Call, Route
-from harness.sql.model import ExecuteRequest
+from harness.sql.model import CreateSessionRequest, ExecuteRequest
 from harness.sql.results import CONTENT_TYPES, Chunk, Result
 from harness.sql.service import Statement, StatementService
 from harness.sql.warehouses import warehouse_routes
 
 DOC = "https://docs.databricks.com/api/workspace/statementexecution"
+_CONNECTOR = "databricks-sql-connector: databricks/sql/backend/sea"
 STATEMENTS = "/api/2.0/sql/statements"
 STATEMENT = f"{STATEMENTS}/{{statement_id}}"
+SESSIONS = "/api/2.0/sql/sessions"
+# Assumption: results of one chunk up to this size come with the answer where the client leaves it to the service.
+_INLINE_BYTES = 5 * 1024 * 1024
 _LINKED = "/__harness__/sql/results/{statement_id}/{chunk_index}"
 Json = dict[str, object]
 
@@ -33,6 +39,17 @@ def routes(service: StatementService, *, host_url: str, user: str) -> list[AnyRo
         service.cancel(call.params["statement_id"])
         return {}
 
+    def forget(call: Call) -> object:
+        service.forget(call.params["statement_id"])
+        return {}
+
+    def open_session(call: Call) -> object:
+        return {"session_id": service.sessions.open(call.json(CreateSessionRequest))}
+
+    def close_session(call: Call) -> object:
+        service.sessions.close(call.params["session_id"])
+        return {}
+
     def linked(call: Call) -> object:
         index, until = _number(call.params["chunk_index"], "chunk_index"), _number(call.require("until"), "until")
         signature = call.require("signature")
@@ -44,6 +61,9 @@ def routes(service: StatementService, *, host_url: str, user: str) -> list[AnyRo
         Route("GET", STATEMENT, get, f"{DOC}/getstatement"),
         Route("GET", f"{STATEMENT}/result/chunks/{{chunk_index}}", chunk, f"{DOC}/getstatementresultchunkn"),
         Route("POST", f"{STATEMENT}/cancel", cancel, f"{DOC}/cancelexecution"),
+        Route("DELETE", STATEMENT, forget, _CONNECTOR),
+        Route("POST", SESSIONS, open_session, _CONNECTOR),
+        Route("DELETE", f"{SESSIONS}/{{session_id}}", close_session, _CONNECTOR),
         Route("GET", _LINKED, linked, "docs/coverage.md", public=True),
         *warehouse_routes(host_url, user),
     ]
@@ -63,7 +83,7 @@ def _shown(service: StatementService, statement: Statement, host_url: str) -> Js
         "total_row_count": result.rows,
         "truncated": result.truncated,
     }
-    if statement.request.disposition == "EXTERNAL_LINKS":
+    if statement.request.disposition != "INLINE":
         manifest["total_byte_count"] = result.size
     return {**shown, "manifest": manifest, "result": _data(service, statement, result, result.chunks[0], host_url)}
 
@@ -73,8 +93,11 @@ def _data(service: StatementService, statement: Statement, result: Result, chunk
     if chunk.index + 1 < len(result.chunks):
         place["next_chunk_index"] = chunk.index + 1
         place["next_chunk_internal_link"] = f"{STATEMENTS}/{statement.id}/result/chunks/{chunk.index + 1}"
-    if statement.request.disposition == "INLINE":
+    disposition = statement.request.disposition
+    if disposition != "EXTERNAL_LINKS" and result.format == "JSON_ARRAY":
         return {**place, "data_array": result.rows_of(chunk)}
+    if disposition == "INLINE_OR_EXTERNAL_LINKS" and len(result.chunks) == 1 and result.size <= _INLINE_BYTES:
+        return {**place, "attachment": b64encode(result.written(chunk)).decode()}
     link, until = service.link(statement, chunk)
     share = result.size * chunk.rows // result.rows if result.rows else 0
     return {

@@ -20,6 +20,7 @@ from harness.ids import Ids
 from harness.sql.model import ENDED, ExecuteRequest, Query, ServiceError, StatementFailedError, StatementStatus
 from harness.sql.ports import Engine, Running
 from harness.sql.results import Chunk, Result, stored
+from harness.sql.sessions import Sessions
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 8
@@ -50,6 +51,7 @@ class StatementService:
         self._clock = clock
         self._ids = ids
         self._engine = engine
+        self.sessions = Sessions(clock=clock, ids=ids, engine=engine)
         self._folder = folder
         self._chunk_bytes = chunk_bytes
         self._key = ids.hex32().encode()
@@ -67,6 +69,7 @@ class StatementService:
             live = [one for one in self._statements.values() if one.status.state not in ENDED]
         for one in live:
             one.running.cancel()
+        self.sessions.close_all()
         self._pool.shutdown(cancel_futures=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -74,8 +77,12 @@ class StatementService:
         """Begin a statement and wait for it as long as it asks."""
         seconds = _checked(request)
         self._forget_old()
+        if request.session_id is not None:
+            self.sessions.use(request.session_id)
         as_text = request.format != "ARROW_STREAM"
-        query = Query(request.statement, request.catalog, request.schema, request.parameters, request.row_limit, as_text)
+        query = Query(
+            request.statement, request.catalog, request.schema, request.parameters, request.row_limit, request.session_id, as_text
+        )
         statement = Statement(self._ids.uuid(), request, self._engine.begin(query))
         with self._lock:
             self._statements[statement.id] = statement
@@ -111,6 +118,14 @@ class StatementService:
                 return
             self._end(statement, StatementStatus(state="CANCELED"))
         statement.running.cancel()
+
+    def forget(self, statement_id: str) -> None:
+        """Cancel a statement that runs, and drop the result of one that has ended: it is CLOSED."""
+        self.cancel(statement_id)
+        statement = self.get(statement_id)
+        with self._lock:
+            self._remove(statement.result)
+            statement.result, statement.status = None, StatementStatus(state="CLOSED")
 
     def link(self, statement: Statement, chunk: Chunk) -> tuple[str, dt.datetime]:
         """Return the path and query under which a chunk can be fetched without a token, and until when."""
@@ -196,6 +211,8 @@ def _checked(request: ExecuteRequest) -> int:
         raise _invalid("statement: expected one SQL statement; got none")
     if request.disposition == "INLINE" and request.format != "JSON_ARRAY":
         raise _invalid(f"The format {request.format} needs disposition EXTERNAL_LINKS; INLINE results are JSON_ARRAY.")
+    if request.disposition == "INLINE_OR_EXTERNAL_LINKS" and request.format == "CSV":
+        raise _invalid("The format CSV needs disposition EXTERNAL_LINKS.")
     wait = _WAIT.fullmatch(request.wait_timeout)
     seconds = int(wait[1]) if wait else -1
     if seconds != 0 and not _LEAST_WAIT <= seconds <= _MOST_WAIT:
