@@ -117,8 +117,9 @@ def test_f21_windows_are_judged_against_the_baseline(first: Ran, state: Path) ->
 
 
 def test_page_is_one_file(first: Ran) -> None:
-    """The page exists and asks the network for nothing."""
-    text = Path(first[1]["dashboard"]).read_text()
+    """The page exists and asks the network for nothing; it leads to its monitor's dashboard, a file beside it, and nowhere else."""
+    path = Path(first[1]["dashboard"])
+    text = path.read_text()
     found: list[str] = []
 
     class Links(HTMLParser):
@@ -127,7 +128,8 @@ def test_page_is_one_file(first: Ran) -> None:
 
     Links().feed(text)
     assert "ml_training_pipeline" in text
-    assert found == []
+    assert found == [f"a {path.stem}-monitor.html"]
+    assert "Quality over time" in path.with_name(f"{path.stem}-monitor.html").read_text()
 
 
 def test_second_run_keeps_the_champion_and_processes_only_new_payloads(first: Ran, second: Ran) -> None:

@@ -15,6 +15,9 @@ from harness.clock import SystemClock
 from harness.config import CATALOGS, USER_NAME, Layout
 from harness.control.calls import Calls
 from harness.control.routes import routes as control_routes
+from harness.dashboard.monitor.monitored import Monitored
+from harness.dashboard.monitor.routes import board_routes
+from harness.dashboard.monitor.service import Boards
 from harness.engines.environments import Environments
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_credentials import ArtifactCredentials
@@ -177,6 +180,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
     monitors = MonitoringService(
         clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service), expressions=SparkRows(lambda: spark.remote), user=user
     )
+    boards = Boards(subjects=Monitored(monitors), folder=lambda name: unity_service.table_path(FullName.parse(name)), clock=clock)
     statements = sql.StatementService(
         clock=clock, ids=ids, engine=SparkStatements(lambda: spark.remote), folder=layout.state / "statements"
     )
@@ -216,6 +220,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         *monitoring_routes(monitors),
         *by_name_routes(monitors),
         *dashboard_routes(monitors),
+        *board_routes(boards),
         *sql.routes(statements, host_url=host, user=user),
         *platform_sql_routes(PlatformSql(unity_service, files)),
         *ArtifactCredentials(ask=proxy.ask, sign=files.signed_url).routes(),

@@ -118,6 +118,14 @@ def test_the_full_page_says(page: Page, text: str) -> None:
     assert text in render(page)
 
 
+def test_the_page_leads_to_its_monitors_dashboard(page: Page) -> None:
+    """A file beside it; nothing else is referred to."""
+    html = render(replace(page, monitor="main.taxi.trips", board="dashboard-monitor.html"))
+
+    assert parsed(html).references == ["dashboard-monitor.html"]
+    assert "Dashboard of the monitor of main.taxi.trips</a>" in html
+
+
 @pytest.mark.parametrize(
     "sentence",
     [

@@ -61,6 +61,7 @@ def gather(workspace: WorkspaceClient, warehouse: Path, told: Told, *, run_ids: 
         drift=collect.drift(drift, model_id_column=log.model_id_column) if drift is not None and log else (),
         payload=_payload(endpoint, tables),
         tables=tuple(tables.seen),
+        monitor=profiling.monitored_table_name if profiling else None,
         not_emulated=NOT_EMULATED,
     )
 

@@ -126,6 +126,10 @@ class Page:
     drift: tuple[DriftCell, ...] = ()
     payload: Payload | None = None
     tables: tuple[DataTable, ...] = ()
+    monitor: str | None = None
+    """The table whose monitor the figures are of."""
+    board: str | None = None
+    """The file beside this one that holds the monitor's dashboard."""
     not_emulated: tuple[str, ...] = ()
 
     @property
