@@ -1,6 +1,7 @@
 """Monitors over HTTP, on real Delta tables in a folder."""
 
 import datetime as dt
+import shutil
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
+from databricks.sdk.service.dataquality import Refresh
 from deltalake import DeltaTable, write_deltalake
 
 from harness.clock import SystemClock
@@ -39,6 +41,7 @@ class FolderTables:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.schemas = {SCHEMA_ID: ("main", "monitoring")}
         self.known = {TABLE_ID: FullName("main", "s", "trips"), TWIN_ID: FullName("main", "other", "trips")}
 
     def table_path(self, full_name: FullName) -> Path:
@@ -59,7 +62,10 @@ class FolderTables:
         return self.known.get(table_id)
 
     def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
-        return ("main", "monitoring") if schema_id == SCHEMA_ID else None
+        return self.schemas.get(schema_id)
+
+    def drop(self, table: FullName) -> None:
+        shutil.rmtree(self.table_path(table))
 
 
 class Lite:
@@ -122,20 +128,25 @@ class ByArrow:
     def __init__(self, tables: FolderTables) -> None:
         self.tables = tables
 
-    def rows(self, table: FullName, version: int, expressions: Sequence[str]) -> pa.Table:
+    def rows(self, table: FullName, version: int, expressions: Sequence[str], where: str = "") -> pa.Table:
         if list(expressions) != ["distance > 6"]:
             raise UserError("[PARSE_SYNTAX_ERROR] Syntax error at or near end of input.")
-        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
+        rows = self._where(table, version, where)
         return rows.append_column("expression 0", pc.cast(pc.greater(rows["distance"], 6.0), pa.string()))
 
     def groups(
-        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str]
-    ) -> pa.Table:
-        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
+        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str],
+        where: str = "",
+    ) -> pa.Table:  # fmt: skip
+        rows = self._where(table, version, where)
         return Lite().aggregates(rows, keys=keys, sets=sets, figures=figures)
 
     def evaluate(self, rows: pa.Table, expressions: Sequence[str]) -> pa.Table:
         return Lite().evaluate(rows, expressions)
+
+    def _where(self, table: FullName, version: int, condition: str) -> pa.Table:
+        rows = DeltaTable(self.tables.table_path(table), version=version).to_pyarrow_table()
+        return rows.filter(Lite().evaluate(rows, [condition]).column(0).cast(pa.bool_())) if condition else rows
 
 
 @pytest.fixture
@@ -144,12 +155,17 @@ def tables(tmp_path: Path) -> FolderTables:
 
 
 @pytest.fixture
-def make_service(tmp_path: Path, tables: FolderTables) -> Iterator[Callable[..., MonitoringService]]:
+def expressions(tables: FolderTables) -> ByArrow:
+    return ByArrow(tables)
+
+
+@pytest.fixture
+def make_service(tmp_path: Path, tables: FolderTables, expressions: ByArrow) -> Iterator[Callable[..., MonitoringService]]:
     store = Store(tmp_path / "state.db")
     made: list[MonitoringService] = []
 
-    def make(**settings: bool) -> MonitoringService:
-        needs = {"clock": SystemClock(), "ids": SeededIds(len(made)), "store": store, "tables": tables, "expressions": ByArrow(tables)}
+    def make(**settings: object) -> MonitoringService:
+        needs = {"clock": SystemClock(), "ids": SeededIds(len(made)), "store": store, "tables": tables, "expressions": expressions}
         made.append(MonitoringService(**needs | settings))  # type: ignore[arg-type]  # by name
         return made[-1]
 
@@ -178,6 +194,22 @@ def workspace(service: MonitoringService, tables: FolderTables) -> Iterator[Work
     yield WorkspaceClient(config=Config(host=f"http://127.0.0.1:{port}", token="secret", auth_type="pat", retry_timeout_seconds=5))
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def wait_for_refresh(workspace: WorkspaceClient) -> Callable[..., Refresh]:
+    """Return a refresh of the trips' monitor, the newest one if not told which, once it has ended."""
+
+    def wait(number: int | None = None) -> Refresh:
+        found = number or next(iter(workspace.data_quality.list_refresh("table", TABLE_ID))).refresh_id
+        assert found is not None
+        end = time.monotonic() + 20
+        while not (refresh := workspace.data_quality.get_refresh("table", TABLE_ID, found)).end_time_ms:
+            assert time.monotonic() < end, "the refresh did not end in time"
+            time.sleep(0.01)
+        return refresh
+
+    return wait
 
 
 @pytest.fixture

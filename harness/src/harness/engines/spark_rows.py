@@ -20,15 +20,16 @@ class SparkRows:
 
     remote: Callable[[], str]
 
-    def rows(self, table: FullName, version: int, expressions: Sequence[str]) -> pa.Table:
-        """Return the table's columns at `version` and behind them each expression's value as text."""
+    def rows(self, table: FullName, version: int, expressions: Sequence[str], where: str = "") -> pa.Table:
+        """Return the table's columns at `version` and behind them each expression's value as text, of rows `where` one more holds."""
         texts = [f"CAST(({expression}) AS STRING) AS `expression {number}`" for number, expression in enumerate(expressions)]
         with self._session() as session:
-            return session.sql(_select(table, version)).selectExpr("*", *texts).toArrow()
+            return session.sql(_select(table, version, where=where)).selectExpr("*", *texts).toArrow()
 
     def groups(
-        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str]
-    ) -> pa.Table:
+        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str],
+        where: str = "",
+    ) -> pa.Table:  # fmt: skip
         """Return aggregate expressions of the rows at `version`, grouped in several ways: see `harness.monitoring.ports`."""
         named = {name: f"__key_{number}" for number, name in enumerate(keys)}
         inner = "".join(f", ({expression}) AS {named[name]}" for name, expression in keys.items())
@@ -37,7 +38,7 @@ class SparkRows:
         results = [f"{figure} AS `figure_{number}`" for number, figure in enumerate(figures)]
         ways = ", ".join(f"({', '.join(named[name] for name in each)})" for each in sets)
         grouped = f" GROUP BY GROUPING SETS ({ways})" if keys else ""
-        source = _select(table, version, inner)
+        source = _select(table, version, inner, where)
         with self._session(**_LENIENT) as session:
             found = session.sql(f"SELECT {', '.join([*chosen, *flags, *results])} FROM ({source}){grouped}").toArrow()  # noqa: S608 - the user's own SQL over the user's own table
         numbers = {frozenset(each): number for number, each in enumerate(sets)}
@@ -74,8 +75,9 @@ class SparkRows:
             session.stop()
 
 
-def _select(table: FullName, version: int, more: str = "") -> str:
-    return f"SELECT *{more} FROM {_quoted(table)} VERSION AS OF {version}"  # noqa: S608 - quoted
+def _select(table: FullName, version: int, more: str = "", where: str = "") -> str:
+    condition = f" WHERE {where}" if where else ""
+    return f"SELECT *{more} FROM {_quoted(table)} VERSION AS OF {version}{condition}"  # noqa: S608 - quoted
 
 
 def _quoted(table: FullName) -> str:

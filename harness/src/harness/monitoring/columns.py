@@ -110,10 +110,12 @@ def _numbers(name: str, data_type: str, valid: Mask, array: pa.Array) -> NumberC
 
 
 def _categories(name: str, data_type: str, valid: Mask, array: pa.Array) -> CategoryColumn:
-    texts = pc.cast(array, pa.string())
-    categories = pc.unique(texts).drop_null()
-    categories = categories.take(pc.array_sort_indices(categories))
-    codes = pc.fill_null(pc.index_in(texts, categories), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    found = pc.cast(array, pa.string()).dictionary_encode()
+    order = pc.array_sort_indices(found.dictionary)
+    categories = found.dictionary.take(order)
+    ranks = np.full(len(order) + 1, -1, np.int64)
+    ranks[order.to_numpy()] = np.arange(len(order))
+    codes = ranks[pc.fill_null(found.indices, len(order)).to_numpy(zero_copy_only=False)]
     lengths = pc.utf8_length(categories).to_numpy(zero_copy_only=False).astype(np.int64)
     return CategoryColumn(name, data_type, valid, codes, categories, lengths if is_text(array.type) else None)
 

@@ -1,8 +1,12 @@
 """From the rows of a monitored table to the rows of its two metric tables: pure."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,17 +14,26 @@ import pyarrow as pa
 from harness.monitoring.columns import Rows
 from harness.monitoring.kind import kind_of
 from harness.monitoring.metric_rows import Cell, Row, Source, drift_rows, moment, profile_rows
+from harness.monitoring.model import GranularityName
 from harness.monitoring.profile import Summary, summarize
 from harness.monitoring.sample import Group, Members, Prepared, prepared
 from harness.monitoring.schemas import drift_schema, profile_schema
+from harness.monitoring.scope import Scope, Span
 from harness.monitoring.windows import GRANULARITIES, Granularity, Window
 
 __all__ = ["Metrics", "Source", "compute"]
 
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+_MANY_ROWS = 50_000
+"""From here on windows are looked at in parallel: below, threads cost more than they give."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The two metric tables, whole."""
+    """Rows of the two metric tables."""
 
     profile: pa.Table
     drift: pa.Table
@@ -34,22 +47,48 @@ class _Rows:
     drift: list[Row]
 
 
-def compute(source: Source) -> Metrics:
-    """Return both metric tables of `source`, every window of it; of a snapshot, the rows of this refresh."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A refresh at work: what it reads, which windows it is about (None: all), and what may end it."""
+
+    source: Source
+    data: Prepared
+    scope: Scope | None
+    check: Callable[[], None]
+    threads: Executor
+
+    def each(self, function: Callable[[T], R], items: Iterable[T], rows: int) -> list[R]:
+        """Return what `function` says of each item; in parallel where there are many rows to look at."""
+        found = []
+        for one in self.threads.map(function, items) if rows >= _MANY_ROWS else map(function, items):
+            self.check()
+            found.append(one)
+        return found
+
+
+def compute(source: Source, scope: Scope | None = None, check: Callable[[], None] = lambda: None) -> Metrics:
+    """Return the rows of both metric tables for the windows of `scope`, or for every one; of a snapshot, the rows of this refresh.
+
+    `check` is called between windows, and may raise to end it.
+    """
     kind = kind_of(source.config)
     data = prepared(source.sample, source.baseline, source.previous, kind, source.slicing)
-    profiles: list[Row] = []
-    drifts: list[Row] = []
+    profiles, drifts = [profile_schema(kind).empty_table()], [drift_schema(kind).empty_table()]
     known: dict[tuple[object, ...], _Rows] = {}
-    for group in data.groups:
-        # While there is one model, its rows are those of all models: what they say is computed once.
-        key = (group.slice.key, group.slice.value, _digest(group.members), group.opposite and _digest(group.opposite))
-        if key not in known:
-            known[key] = _snapshot_rows(source, data, group) if kind.is_snapshot else _rows(source, data, group)
-        named: Row = {} if kind.model_id is None else {kind.model_id: group.model}
-        profiles.extend(row | named for row in known[key].profile)
-        drifts.extend(row | named for row in known[key].drift)
-    return Metrics(pa.Table.from_pylist(profiles, profile_schema(kind)), pa.Table.from_pylist(drifts, drift_schema(kind)))
+    threads = ThreadPoolExecutor(os.cpu_count())
+    try:
+        look = _Look(source, data, scope, check, threads)
+        for group in data.groups:
+            # While there is one model, its rows are those of all models: what they say is computed once.
+            key = (group.slice.key, group.slice.value, _digest(group.members), group.opposite and _digest(group.opposite))
+            if key not in known:
+                known[key] = _snapshot_rows(look, group) if kind.is_snapshot else _rows(look, group)
+            named: Row = {} if kind.model_id is None else {kind.model_id: group.model}
+            profiles.append(pa.Table.from_pylist([row | named for row in known[key].profile], profile_schema(kind)))
+            drifts.append(pa.Table.from_pylist([row | named for row in known[key].drift], drift_schema(kind)))
+    finally:
+        threads.shutdown(cancel_futures=True)
+    return Metrics(pa.concat_tables(profiles), pa.concat_tables(drifts))
 
 
 def _digest(members: Members) -> bytes:
@@ -60,26 +99,42 @@ def _digest(members: Members) -> bytes:
     return digest.digest()
 
 
-def _rows(source: Source, data: Prepared, group: Group) -> _Rows:
+def _rows(look: _Look, group: Group) -> _Rows:
     """Return the rows of one group in both tables, all but the model's name."""
+    source, data, many = look.source, look.data, len(group.members.rows)
     made = _Rows([], [])
     baseline = _baseline(data, group)
     if baseline:
         made.profile.extend(profile_rows(source, data, baseline))
+
+    def drift(pair: tuple[Cell | None, Cell]) -> list[Row]:
+        before, cell = pair
+        found: list[Row] = []
+        if before and before.window and cell.window and before.window.end == cell.window.start:
+            found.extend(drift_rows(source, cell, before))
+        if baseline:
+            found.extend(drift_rows(source, cell, baseline, only=data.common))
+        return found
+
     for name in source.granularities:
-        before: Cell | None = None
-        for cell in _cells(source, data, group, GRANULARITIES[name]):
-            made.profile.extend(profile_rows(source, data, cell))
-            if before and before.window and cell.window and before.window.end == cell.window.start:
-                made.drift.extend(drift_rows(source, cell, before))
-            if baseline:
-                made.drift.extend(drift_rows(source, cell, baseline, only=data.common))
-            before = cell
+        cells = look.each(lambda make: make(), _cells(look, group, name), many)
+        span = None if look.scope is None else look.scope.get(name, Span(*[frozenset[int]()] * 3))
+        for cell in cells:
+            if span is None or _start(cell) in span.profile:
+                made.profile.extend(profile_rows(source, data, cell))
+        pairs = [pair for pair in zip([None, *cells], cells, strict=False) if span is None or _start(pair[1]) in span.drift]
+        made.drift.extend(row for rows in look.each(drift, pairs, many) for row in rows)
     return made
 
 
-def _snapshot_rows(source: Source, data: Prepared, group: Group) -> _Rows:
+def _start(cell: Cell) -> int | None:
+    return None if cell.window is None else cell.window.start
+
+
+def _snapshot_rows(look: _Look, group: Group) -> _Rows:
     """Return the rows of one group of a snapshot: at one instant, against the instant of the refresh before."""
+    source, data = look.source, look.data
+    look.check()
     made = _Rows([], [])
     baseline = _baseline(data, group)
     if baseline:
@@ -109,13 +164,21 @@ def _baseline(data: Prepared, group: Group) -> Cell | None:
     return Cell(group, rows, _summaries(data, rows, data.common), opposite=opposite)
 
 
-def _cells(source: Source, data: Prepared, group: Group, granularity: Granularity) -> Iterator[Cell]:
+def _cells(look: _Look, group: Group, name: GranularityName) -> Iterator[Callable[[], Cell]]:
+    """Yield how to make the cell of each window that the scope needs, in order."""
+    data, granularity = look.data, GRANULARITIES[name]
+    seen = None if look.scope is None else look.scope[name].seen if name in look.scope else frozenset[int]()
     opposite = {} if group.opposite is None else dict(_by_window(data, group.opposite.rows, granularity))
+
+    def cell(window: Window, members: Rows) -> Cell:
+        return Cell(group, members, _summaries(data, members), window, granularity.label, opposite.get(window.start))
+
     for start, members in _by_window(data, group.members.rows, granularity):
         window = granularity.window(start)
         # A window that the limit cuts is left out whole: docs.databricks.com, data profiling, footnote on the first run.
-        if source.not_before is None or moment(window.start) >= source.not_before:
-            yield Cell(group, members, _summaries(data, members), window, granularity.label, opposite.get(start))
+        early = look.source.not_before is not None and moment(window.start) < look.source.not_before
+        if not early and (seen is None or start in seen):
+            yield partial(cell, window, members)
 
 
 def _by_window(data: Prepared, rows: Rows, granularity: Granularity) -> Iterator[tuple[int, Rows]]:

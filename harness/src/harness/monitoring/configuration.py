@@ -1,6 +1,8 @@
 """Rules of a monitor's configuration: whether it makes sense, and how an update changes it. Pure."""
 
 from collections.abc import Sequence
+from types import UnionType
+from typing import get_args
 
 import msgspec
 
@@ -18,7 +20,7 @@ def checked(config: DataProfilingConfig | None) -> DataProfilingConfig:
     """Return `config` if the harness can compute it; else raise the platform's 400, or 501 with the field's name."""
     if config is None:
         raise invalid("data_profiling_config is required for object_type 'table'")
-    kinds = [kind for kind in ("snapshot", "time_series", "inference_log") if getattr(config, kind) is not None]
+    kinds = _kinds(config)
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none"
         raise invalid(f"data_profiling_config needs exactly one of snapshot, time_series, inference_log; found {found}")
@@ -83,15 +85,47 @@ def _check_granularities(where: str, granularities: Sequence[str]) -> None:
 def updated(config: DataProfilingConfig, body: Document, mask: str) -> DataProfilingConfig:
     """Return `config` with the fields that `mask` names taken from `body`: absent there means cleared."""
     current: Document = {"data_profiling_config": msgspec.to_builtins(config)}
-    for path in filter(None, (part.strip() for part in mask.split(","))):
+    paths = [path for part in mask.split(",") if (path := part.strip())]
+    if not paths:
+        raise invalid("update_mask names no field; expected fields such as data_profiling_config.slicing_exprs, or *")
+    for path in paths:
         keys = ["data_profiling_config"] if path == "*" else path.split(".")
-        if keys[0] != "data_profiling_config" or (len(keys) > 1 and keys[1] not in DataProfilingConfig.__struct_fields__):
+        if keys[0] != "data_profiling_config" or not _is_field(DataProfilingConfig, keys[1:]):
             raise invalid(f"update_mask: '{path}' is not a field of a table monitor that can be updated")
         current = _assigned(current, keys, _at(body, keys))
     try:
         return msgspec.convert(current.get("data_profiling_config"), DataProfilingConfig, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(f"data_profiling_config: {error}") from error
+
+
+def check_update(before: DataProfilingConfig, after: DataProfilingConfig) -> None:
+    """Raise the platform's 400 for what a monitor keeps as long as it is: its kind, and where it writes."""
+    kinds = [_kinds(config) for config in (before, after)]
+    if kinds[0] != kinds[1]:
+        raise invalid(
+            f"data_profiling_config: a monitor of kind {kinds[0][0]} cannot become one of kind {kinds[1][0]}; delete it and create another"
+        )
+    # "Certain configuration fields, such as output asset identifiers, cannot be updated": databricks-sdk, `QualityMonitorsAPI.update`.
+    if after.output_schema_id != before.output_schema_id:
+        raise invalid("data_profiling_config.output_schema_id: the output schema cannot be updated; delete the monitor and create another")
+
+
+def _kinds(config: DataProfilingConfig) -> list[str]:
+    return [kind for kind in ("snapshot", "time_series", "inference_log") if getattr(config, kind) is not None]
+
+
+def _is_field(type_: object, keys: Sequence[str]) -> bool:
+    """Return whether a message of this type, which may be optional, has a field that `keys` lead to."""
+    if not keys:
+        return True
+    options = [
+        option
+        for option in (get_args(type_) if isinstance(type_, UnionType) else (type_,))
+        if isinstance(option, type) and issubclass(option, msgspec.Struct)
+    ]
+    key, *rest = keys
+    return any(field.name == key and _is_field(field.type, rest) for option in options for field in msgspec.structs.fields(option))
 
 
 def _at(document: Document, keys: list[str]) -> object:

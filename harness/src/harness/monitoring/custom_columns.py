@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from harness.errors import UserError
 from harness.monitoring.custom_groups import Found, Key, groups_of, keys_of
-from harness.monitoring.custom_metrics import Figure, figures, refused
+from harness.monitoring.custom_metrics import Figure, figures, of_type, refused
 from harness.monitoring.fitness import UnfitTable
 from harness.monitoring.kind import kind_of
 from harness.monitoring.metric_rows import Source
@@ -28,6 +28,11 @@ class CustomColumns:
     def model_id(self) -> str | None:
         """The column of the metric tables that says which model it is."""
         return kind_of(self.config.inference_log or self.config.time_series).model_id
+
+    @property
+    def compares(self) -> bool:
+        """Whether there are metrics of drift."""
+        return bool(of_type(self.config, "DRIFT"))
 
     def profile(self, source: Source, rows: pa.Table) -> pa.Table:
         """Return rows of the profile table with the aggregate metrics, and behind them those derived from them."""

@@ -14,7 +14,8 @@ from harness.monitoring.metric_rows import Source
 from harness.monitoring.ports import Expressions
 from harness.monitoring.sample import Sample
 from harness.monitoring.schemas import ALL_MODELS
-from harness.monitoring.windows import GRANULARITIES, Granularity
+from harness.monitoring.spark_sql import quoted, start_of
+from harness.monitoring.windows import GRANULARITIES
 from harness.names import FullName
 
 Key = tuple[object, ...]
@@ -61,6 +62,7 @@ def groups_of(expressions: Expressions, source: Source, sample: Sample, figures:
             keys=asked.keys(),
             sets=[each.names for each in asked.sets()],
             figures=[figure.expression for figure in figures],
+            where=sample.where,
         )
     except UserError as error:
         names = ", ".join(dict.fromkeys(figure.name for figure in figures))
@@ -77,7 +79,11 @@ class _Asked:
     def keys(self) -> dict[str, str]:
         """Return the SQL of what rows are grouped by: windows as their start in microseconds since 1970, the rest as text."""
         kind = kind_of(self.source.config)
-        found = {} if self.is_baseline else {f"window_{name}": _start(kind.timestamp, GRANULARITIES[name]) for name in kind.granularities}
+        found = (
+            {}
+            if self.is_baseline
+            else {f"window_{name}": start_of(kind.timestamp or "", GRANULARITIES[name]) for name in kind.granularities}
+        )
         if kind.model_id is not None:
             found["model"] = f"CAST({quoted(kind.model_id)} AS STRING)"
         return found | {f"slice_{number}": f"CAST(({self.source.slicing[number]}) AS STRING)" for number in self._slices()}
@@ -122,15 +128,3 @@ def _heads(asked: _Asked, each: _Set, row: dict[str, object]) -> Iterator[Key]:
     start = row[each.window] if each.window else instant
     model = row["model"] if each.model else None if kind_of(asked.source.config).model_id is None else ALL_MODELS
     yield (each.granularity, start, model, each.slice_key, row[each.slicing] if each.slicing else None)
-
-
-def _start(column: str | None, granularity: Granularity) -> str:
-    time = f"CAST({quoted(column or '')} AS TIMESTAMP)"
-    if granularity.micros is None:
-        return f"unix_micros(date_trunc('{'MONTH' if granularity.months == 1 else 'YEAR'}', {time}))"
-    return f"unix_micros({time}) - pmod(unix_micros({time}) - {granularity.anchor}, {granularity.micros})"
-
-
-def quoted(name: str) -> str:
-    """Return `name` as SQL writes the name of a column."""
-    return f"`{name.replace('`', '``')}`"

@@ -22,15 +22,24 @@ class UnfitTable(Exception):  # noqa: N818 - it says what the table is
     """The monitored table or its baseline lacks a column, has it in a type that cannot be monitored, or cannot be read as configured."""
 
 
+class GoneTable(UnfitTable):
+    """What a refresh needs does not exist any more: none can succeed until somebody brings it back."""
+
+
 def check_table(name: str, rows: pa.Table, kind: Kind) -> None:
     """Raise `UnfitTable` if the monitored table lacks a column of the configuration, or has it in a type that does not do."""
     if kind.timestamp is not None:
         _check(name, rows, kind.timestamp, _WHEN, _is_moment)
+    check_keys(name, rows, kind)
+    if kind.log is not None:
+        _check_answers(name, rows, kind.log)
+
+
+def check_keys(name: str, rows: pa.Table, kind: Kind) -> None:
+    """Raise `UnfitTable` if the ids of models are missing, of a type that does not do, or of a model that cannot be told from all."""
     if kind.model_id is not None:
         _check(name, rows, kind.model_id, _WHICH, _is_key)
         _check_models(name, rows[kind.model_id], kind.model_id)
-    if kind.log is not None:
-        _check_answers(name, rows, kind.log)
 
 
 def check_baseline(name: str, rows: pa.Table, kind: Kind) -> None:

@@ -9,7 +9,7 @@ from harness.monitoring.comparison import comparison
 from harness.monitoring.kind import KindConfig, kind_of
 from harness.monitoring.model import GranularityName
 from harness.monitoring.profile import Summary
-from harness.monitoring.sample import Group, Prepared, Sample
+from harness.monitoring.sample import EMPTY, Group, Prepared, Sample
 from harness.monitoring.schemas import TABLE
 from harness.monitoring.windows import Window
 
@@ -25,10 +25,10 @@ class Source:
     at `previous_instant`. `grid` compares numbers as the platform seems to: by a thousand quantiles, not exactly.
     """
 
-    sample: Sample
     version: int
     config: KindConfig
     monitor_version: int
+    sample: Sample = EMPTY
     baseline: Sample | None = None
     slicing: tuple[str, ...] = ()
     not_before: dt.datetime | None = None

@@ -36,17 +36,18 @@ class Tables(Protocol):
 class Expressions(Protocol):
     """SQL expressions over a table, as the platform evaluates them."""
 
-    def rows(self, table: FullName, version: int, expressions: Sequence[str]) -> pa.Table:
-        """Return the table's columns at `version` and behind them one text column for each expression.
+    def rows(self, table: FullName, version: int, expressions: Sequence[str], where: str = "") -> pa.Table:
+        """Return the table's columns at `version` and behind them one text column for each expression; of rows `where` one more holds.
 
         Raises a `UserError` that says what is wrong with an expression.
         """
         ...
 
     def groups(
-        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str]
-    ) -> pa.Table:
-        """Return the aggregate expressions `figures` of the rows at `version`, grouped in several ways.
+        self, table: FullName, version: int, *, keys: Mapping[str, str], sets: Sequence[Sequence[str]], figures: Sequence[str],
+        where: str = "",
+    ) -> pa.Table:  # fmt: skip
+        """Return the aggregate expressions `figures` of the rows at `version` (`where` one more holds), grouped in several ways.
 
         `keys` are expressions to group by, and each of `sets` names some of them. The answer has a row for each group of each set: the
         number of its `set`, every key's value (NULL where the set does not have it), and `figure_0` and so on.

@@ -53,7 +53,7 @@ def probability_quality(probabilities: Probabilities, classes: Classes, rows: Ro
         held[hits] = scores[hits]
         areas.append(_area(scores, hits))
     # Assumption: probabilities are taken as they are, not rescaled to a sum of 1.
-    loss = float(-np.mean(np.log(np.clip(held, _LEAST, 1 - _LEAST))))
+    loss = float(-np.mean(np.log(np.sort(np.clip(held, _LEAST, 1 - _LEAST)))))
     # Assumption: one class against all others; NULL while there is only one, which no curve can tell from anything.
     names = [classes.names[code] for code in present]
     return {"log_loss": loss, "roc_auc_score": averages(names, np.array(areas), counts) if len(names) > 1 else None}
@@ -84,9 +84,8 @@ def _scores(probabilities: Probabilities, rows: Rows, present: Rows) -> Iterator
 
 def _texts(keys: pa.Array, *, numbers: bool) -> pa.Array:
     """Return the classes' names as `classes_of` writes them: numbers by value."""
-    if numbers:
-        try:
-            return pc.cast(pc.cast(keys, pa.float64()), pa.string())
-        except pa.ArrowInvalid:
-            pass  # names that are no numbers are of no class here
-    return pc.cast(keys, pa.string())
+    if not numbers:
+        return pc.cast(keys, pa.string())
+    if pa.types.is_string(keys.type):  # names that are no numbers are of no class here
+        keys = pc.if_else(pc.match_substring_regex(keys, r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"), keys, None)
+    return pc.cast(pc.cast(keys, pa.float64()), pa.string())

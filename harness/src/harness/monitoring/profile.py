@@ -50,14 +50,15 @@ def summarize(column: Column, rows: Rows) -> Summary:
     held = rows[column.valid[rows]]
     match column:
         case NumberColumn():
-            ordered = np.sort(column.values[held])
+            # No value is -0.0: which of equal zeros a sort puts first would show.
+            ordered = np.sort(column.values[held] + 0.0)
             usable = ordered[np.isfinite(ordered)]
             distinct = None if column.codes is None else len(np.unique(column.codes[held]))
             return Summary(column.name, column.data_type, _base(rows, held) | _number_cells(ordered, distinct), Numeric(usable))
         case TimeColumn():
-            return Summary(column.name, column.data_type, _base(rows, held) | _time_cells(column.values[held]))
+            return Summary(column.name, column.data_type, _base(rows, held) | _time_cells(np.sort(column.values[held])))
         case CategoryColumn():
-            codes, counts = np.unique(column.codes[held], return_counts=True)
+            codes, counts = _counted(column.codes[held], len(column.categories))
             cells = _base(rows, held) | _category_cells(column, codes, counts)
             return Summary(column.name, column.data_type, cells, Categorical(codes, counts))
         case BytesColumn():
@@ -80,7 +81,7 @@ def _number_cells(ordered: npt.NDArray[np.float64], distinct: int | None) -> dic
     values = ordered[~np.isnan(ordered)]
     nans, zeros = total - len(values), int(np.count_nonzero(values == 0))
     if distinct is None:
-        distinct = int(np.count_nonzero(values[1:] != values[:-1]) + 1) if len(values) else 0
+        distinct = _different(values)
     cells: dict[str, object] = {
         "num_nan": nans,
         "percent_nan": percent(nans, total),
@@ -101,16 +102,34 @@ def _moments_of(values: npt.NDArray[np.float64]) -> dict[str, object]:
             "max": float(values[-1]),
             # Assumption: the sample's standard deviation, as Spark's `stddev`; NULL for one value.
             "stddev": float(values.std(ddof=1)) if len(values) > 1 else None,
-            "median": float(np.median(values)),
+            "median": _median(values),
         }
 
 
-def _time_cells(values: npt.NDArray[np.int64]) -> dict[str, object]:
-    cells = _distinct(len(np.unique(values)), len(values))
-    if not len(values):
+def _median(ordered: npt.NDArray[np.float64]) -> float:
+    middle = len(ordered) // 2
+    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
+
+
+def _time_cells(ordered: npt.NDArray[np.int64]) -> dict[str, object]:
+    cells = _distinct(_different(ordered), len(ordered))
+    if not len(ordered):
         return cells
-    seconds = values / MICROS
-    return cells | {"min": float(seconds.min()), "max": float(seconds.max()), "median": float(np.median(seconds))}
+    seconds = ordered / MICROS
+    return cells | {"min": float(seconds[0]), "max": float(seconds[-1]), "median": _median(seconds)}
+
+
+def _different(ordered: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> int:
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1]) + 1) if len(ordered) else 0
+
+
+def _counted(codes: npt.NDArray[np.int64], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the codes below `size` that occur, ascending, and how often."""
+    if size > 4 * len(codes):  # few rows of a column with many values: looking at all of them would cost more than sorting
+        return np.unique(codes, return_counts=True)
+    counts = np.bincount(codes, minlength=size)
+    present = np.flatnonzero(counts)
+    return present, counts[present]
 
 
 def _category_cells(column: CategoryColumn, codes: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> dict[str, object]:

@@ -64,24 +64,27 @@ def regression_quality(label: Numbers, prediction: Numbers) -> RegressionQuality
         return None
     # Infinities count, as they would in Spark: the errors are infinite or, where infinity was right, NaN.
     with np.errstate(invalid="ignore", over="ignore"):
-        squared = float(np.mean(error**2))
+        # In ascending order of the errors: sums do not depend on where the rows lie in the table's files.
+        ordered = np.sort(error)
+        squared = float(np.mean(ordered**2))
         return RegressionQuality(
             mean_squared_error=squared,
             root_mean_squared_error=float(np.sqrt(squared)),
-            mean_average_error=float(np.mean(np.abs(error))),
+            mean_average_error=float(np.mean(np.abs(ordered))),
             mean_absolute_percentage_error=_relative(truth, error),
-            r2_score=_explained(truth, error),
+            r2_score=_explained(np.sort(truth), ordered),
         )
 
 
 def _relative(truth: Numbers, error: Numbers) -> float | None:
     # Assumption: rows whose label is zero are left out (they have no relative error); NULL when no other is there.
     usable = truth != 0
-    return float(np.mean(np.abs(error[usable] / truth[usable]))) if usable.any() else None
+    return float(np.mean(np.sort(np.abs(error[usable] / truth[usable])))) if usable.any() else None
 
 
 def _explained(truth: Numbers, error: Numbers) -> float | None:
+    """Return R² of labels and of errors, each given in ascending order."""
     # Assumption: NULL when every label is the same, where R² has no meaning.
-    if np.all(truth == truth[0]):
+    if truth[0] == truth[-1]:
         return None
     return float(1 - np.sum(error**2) / np.sum((truth - truth.mean()) ** 2))

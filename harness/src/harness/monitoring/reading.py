@@ -1,17 +1,27 @@
 """The monitored table and its baseline, read for a refresh, with the values of the slicing expressions."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.errors import UserError
 from harness.monitoring import tables as delta
-from harness.monitoring.fitness import UnfitTable
+from harness.monitoring.fitness import UnfitTable, check_keys, times
+from harness.monitoring.kind import Kind
+from harness.monitoring.model import GranularityName
 from harness.monitoring.ports import Expressions, Tables
 from harness.monitoring.sample import Sample
-from harness.monitoring.slicing import plain_column
+from harness.monitoring.scope import Scope, inside, intervals
+from harness.monitoring.slicing import counted, plain_column, ranked
 from harness.monitoring.snapshots import Earlier
+from harness.monitoring.spark_sql import between
+from harness.monitoring.spark_types import is_time
+from harness.monitoring.tables import Table
+from harness.monitoring.windows import GRANULARITIES, Window
 from harness.names import FullName
 
 
@@ -21,47 +31,123 @@ class Reader:
 
     tables: Tables
     expressions: Expressions
+    slicing: Sequence[str]
 
-    def read(self, name: str, slicing: Sequence[str]) -> tuple[Sample, int]:
-        """Return the rows of table `name` with the values of the expressions, and the version they are of."""
-        full_name = FullName.parse(name)
-        rows, version = delta.read(self.tables.table_path(full_name), name)
-        return self._sliced(full_name, rows, version, slicing), version
+    def open(self, name: str) -> Table:
+        """Return table `name` at its newest version."""
+        return delta.opened(self.tables.table_path(FullName.parse(name)), name)
 
-    def read_again(self, name: str, slicing: Sequence[str], earlier: Earlier) -> Sample | None:
+    def whole(self, table: Table) -> Sample:
+        """Return all rows with the values of the expressions."""
+        return self._sliced(table.name, table.rows(), table.at.version, self.slicing)
+
+    def part(self, table: Table, kind: Kind, scope: Scope, values: Sequence[Sequence[str]]) -> Sample:
+        """Return the rows that a scope needs, and perhaps some more, in slices of these values."""
+        wanted, column = intervals(scope), kind.timestamp or ""
+        where = between(column, wanted)
+        if all(plain_column(expression, table.columns) for expression in self.slicing):
+            rows = pa.concat_tables([table.columns.empty_table(), *(batch for batch in self._within(table, column, wanted))])
+            sample = self._sliced(table.name, rows, table.at.version, self.slicing)
+        else:
+            sample = self._by_spark(table.name, table.at.version, self.slicing, where)
+        return Sample(sample.name, sample.rows, sample.slices, sample.version, values, where)
+
+    def counts(self, table: Table, kind: Kind, scope: Scope | None) -> dict[GranularityName, dict[int, int]]:
+        """Return how many rows each window has (those of a scope: also which have none)."""
+        found: dict[GranularityName, Counter[int]] = {name: Counter() for name in kind.granularities}
+        wanted, column = None if scope is None else intervals(scope), kind.timestamp or ""
+        names = [name for name in (column, kind.model_id) if name is not None]
+        for rows in table.batches(names) if wanted is None else self._within(table, column, wanted, names):
+            check_keys(table.name, rows, kind)
+            instants, timed = times(table.name, rows, column)
+            for name, counter in found.items():
+                starts, many = np.unique(GRANULARITIES[name].starts(instants[timed]), return_counts=True)
+                counter.update(dict(zip(starts.tolist(), many.tolist(), strict=True)))
+        if scope is None:
+            return {name: dict(counter) for name, counter in found.items()}
+        return {name: {start: found[name][start] for start in span.drift} for name, span in scope.items()}
+
+    def slice_values(self, table: Table) -> tuple[tuple[str, ...], ...]:
+        """Return the values that make the slices of each expression over the whole table."""
+        return tuple(ranked(self._counted(table, expression)) for expression in self.slicing)
+
+    def read_again(self, name: str, earlier: Earlier) -> Sample | None:
         """Return what an earlier refresh saw of table `name`; None when that cannot be had any more."""
         # Assumption: without the earlier rows there is nothing to compare with, and so no row of drift.
-        full_name = FullName.parse(name)
-        rows = delta.read_version(self.tables.table_path(full_name), earlier.version, earlier.instant)
-        return None if rows is None else self._sliced(full_name, rows, earlier.version, slicing)
+        rows = delta.read_version(self.tables.table_path(FullName.parse(name)), earlier.version, earlier.instant)
+        return None if rows is None else self._sliced(name, rows, earlier.version, self.slicing)
 
-    def read_baseline(self, name: str, slicing: Sequence[str]) -> Sample:
-        """Return the rows of the baseline table `name`; an expression over a column that it lacks is NULL there."""
-        full_name = FullName.parse(name)
-        rows, version = delta.read(self.tables.table_path(full_name), name)
+    def baseline(self, table: Table) -> Sample:
+        """Return the rows of the baseline; an expression over a column that it lacks is NULL there."""
         try:
-            return self._sliced(full_name, rows, version, slicing)
+            return self.whole(table)
         except UnfitTable:
             # Assumption: the documentation's "best-effort heuristics": slices of which the baseline knows nothing are not compared with it.
-            return Sample(str(full_name), rows, [self._values(full_name, rows, version, expression) for expression in slicing], version)
+            rows = table.rows()
+            return Sample(table.name, rows, [self._values(table, rows, expression) for expression in self.slicing], table.at.version)
 
-    def _values(self, name: FullName, rows: pa.Table, version: int, expression: str) -> pa.ChunkedArray:
+    def _values(self, table: Table, rows: pa.Table, expression: str) -> pa.ChunkedArray:
         try:
-            return self._sliced(name, rows, version, [expression]).slices[0]
+            return self._sliced(table.name, rows, table.at.version, [expression]).slices[0]
         except UnfitTable:
             return pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
 
-    def _sliced(self, name: FullName, rows: pa.Table, version: int, slicing: Sequence[str]) -> Sample:
+    def _within(self, table: Table, column: str, wanted: Sequence[Window], names: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield the rows of these times: read with a condition where the column has one, else looked through."""
+        for rows in table.batches(names, _condition(table.columns.field(column), wanted)):
+            instants, timed = times(table.name, rows, column)
+            yield rows.filter(pa.array(timed & inside(instants, wanted)))
+
+    def _counted(self, table: Table, expression: str) -> Mapping[str, int]:
+        if column := plain_column(expression, table.columns):
+            total: Counter[str] = Counter()
+            for rows in table.batches([column]):
+                total.update(counted(rows[column].cast(pa.string())))
+            return total
+        name, version = FullName.parse(table.name), table.at.version
+        try:
+            found = self.expressions.groups(
+                name, version, keys={"value": f"CAST(({expression}) AS STRING)"}, sets=[["value"]], figures=["count(*)"]
+            )
+        except UserError as error:
+            raise self._refused(table.name, error) from error
+        return {
+            value: count
+            for value, count in zip(found["value"].to_pylist(), found["figure_0"].to_pylist(), strict=True)
+            if value is not None
+        }
+
+    def _sliced(self, name: str, rows: pa.Table, version: int, slicing: Sequence[str]) -> Sample:
         columns = [plain_column(expression, rows.schema) for expression in slicing]
         if not all(columns):
             return self._by_spark(name, version, slicing)
-        return Sample(str(name), rows, [rows[column].cast(pa.string()) for column in columns], version)
+        return Sample(name, rows, [rows[column].cast(pa.string()) for column in columns], version)
 
-    def _by_spark(self, name: FullName, version: int, slicing: Sequence[str]) -> Sample:
+    def _by_spark(self, name: str, version: int, slicing: Sequence[str], where: str = "") -> Sample:
         try:
-            found = self.expressions.rows(name, version, slicing)
+            found = self.expressions.rows(FullName.parse(name), version, slicing, where)
         except UserError as error:
-            raise UnfitTable(f"{name}: slicing_exprs {list(slicing)} cannot be evaluated: {error}") from error
+            raise self._refused(name, error) from error
         count = found.num_columns - len(slicing)
         values = [found.column(count + number).cast(pa.string()) for number in range(len(slicing))]
-        return Sample(str(name), found.select(range(count)), values, version)
+        return Sample(name, found.select(range(count)), values, version)
+
+    def _refused(self, name: str, error: UserError) -> UnfitTable:
+        return UnfitTable(f"{name}: slicing_exprs {list(self.slicing)} cannot be evaluated: {error}")
+
+
+def _condition(field: pa.Field, wanted: Sequence[Window]) -> pc.Expression | None:
+    """Return the condition for rows of these times, or a little more; None for a column whose time must be worked out."""
+    if not is_time(field.type):
+        return None
+    zone = getattr(field.type, "tz", None)
+    found = pc.scalar(False)
+    for time in wanted:
+        # A day earlier for dates, which are cut down to days.
+        start, end = (pa.scalar(value, pa.int64()).cast(pa.timestamp("us", tz=zone)) for value in (time.start, time.end))
+        if pa.types.is_date(field.type):
+            start, end = (value.cast(pa.timestamp("s")).cast(pa.date32(), safe=False) for value in (start, end))
+            found |= (pc.field(field.name) >= start) & (pc.field(field.name) <= end)
+        else:
+            found |= (pc.field(field.name) >= start) & (pc.field(field.name) < end)
+    return found

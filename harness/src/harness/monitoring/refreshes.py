@@ -10,16 +10,23 @@ import msgspec
 from harness.clock import Clock, millis
 from harness.errors import ApiError
 from harness.ids import Ids
-from harness.monitoring import tables as delta
 from harness.monitoring.computation import Computation
 from harness.monitoring.dashboards import Dashboards
-from harness.monitoring.fitness import UnfitTable
-from harness.monitoring.model import Monitor, Notification, Refresh, RefreshState, RefreshTrigger
+from harness.monitoring.fitness import GoneTable, UnfitTable
+from harness.monitoring.model import Monitor, Notification, Refresh, RefreshState, RefreshTrigger, Status
 from harness.monitoring.ports import Expressions, Tables
-from harness.names import FullName
+from harness.monitoring.progress import Progress
 from harness.state import Documents, Store
 
 log = logging.getLogger(__name__)
+
+
+class _NotWantedError(Exception):
+    """The refresh was cancelled, or its monitor deleted."""
+
+
+class _BrokenOffError(Exception):
+    """The service closes."""
 
 
 class Refreshes:
@@ -31,12 +38,13 @@ class Refreshes:
     ) -> None:  # fmt: skip
         self._clock = clock
         self._ids = ids
-        self._tables = tables
         self._computation = Computation(tables, expressions, lookback, quantile_grid)
         self._monitors = monitors
         self._dashboards = dashboards
         self._refreshes = Documents(store, "monitor_refresh", Refresh)
         self._notifications = Documents(store, "monitor_notification", Notification)
+        self._progress = Documents(store, "monitor_progress", Progress)
+        self._writing = threading.Lock()
         self._queue: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._worker: threading.Thread | None = None
@@ -53,7 +61,7 @@ class Refreshes:
         self._worker.start()
 
     def close(self) -> None:
-        """End the thread after the refresh it is at; twice without harm. What is left is done after the next start."""
+        """End the thread, breaking off the refresh it is at; twice without harm. What is left is done after the next start."""
         if self._worker is not None:
             self._closing.set()
             self._queue.put(None)
@@ -96,8 +104,8 @@ class Refreshes:
         return sorted(own, key=lambda refresh: refresh.start_time_ms, reverse=True)
 
     def cancel(self, table_id: str, refresh_id: int) -> Refresh:
-        """Stop a refresh that has not ended; what it has computed is thrown away."""
-        with self._refreshes.transaction():
+        """Stop a refresh that has not ended; what it has computed is thrown away. One that writes already is waited for."""
+        with self._writing, self._refreshes.transaction():
             refresh = self.get(table_id, refresh_id)
             if refresh.ended:
                 raise ApiError(400, "INVALID_STATE", f"Refresh {refresh_id} has already ended with {refresh.state}")
@@ -107,6 +115,7 @@ class Refreshes:
         """Forget the refreshes of a monitor that is deleted."""
         for refresh in self.of(table_id):
             self._refreshes.delete(str(refresh.refresh_id))
+        self._progress.delete(table_id)
 
     def notifications(self) -> list[Notification]:
         """Return what would have been sent, first to last."""
@@ -125,13 +134,17 @@ class Refreshes:
         refresh, monitor = begun
         try:
             self._refresh(refresh, monitor)
+        except _NotWantedError:
+            log.info("refresh %s of %s was cancelled; nothing is written", refresh_id, monitor.table)
+        except _BrokenOffError:
+            log.info("refresh %s of %s is broken off; the next start carries it out", refresh_id, monitor.table)
+        except GoneTable as error:
+            self._end(refresh, str(error), "DATA_PROFILING_STATUS_ERROR")
         except UnfitTable as error:
             self._end(refresh, str(error))
         except Exception as error:  # the thread must outlive any refresh, and the client must see why it failed
             log.exception("refresh %s of %s failed", refresh_id, monitor.table)
             self._end(refresh, f"INTERNAL_ERROR: harness bug in the refresh of {monitor.table}: {error!r}")
-        else:
-            self._end(refresh, None)
 
     def _begin(self, refresh_id: int) -> tuple[Refresh, Monitor] | None:
         with self._refreshes.transaction():
@@ -148,21 +161,30 @@ class Refreshes:
         return None if monitor.config.skip_builtin_dashboard else self._dashboards.make(monitor).dashboard_id
 
     def _refresh(self, refresh: Refresh, monitor: Monitor) -> None:
-        metrics = self._computation.metrics(monitor, self._clock.now())
-        current = self._refreshes.get(str(refresh.refresh_id))
-        if current is not None and not current.ended:
-            delta.replace(self._tables.table_path(FullName.parse(monitor.profile_table)), metrics.profile)
-            # Assumption: the drift table is there from the first refresh, if need be without rows, so that queries of it do not fail.
-            delta.replace(self._tables.table_path(FullName.parse(monitor.drift_table)), metrics.drift)
+        """Bring the metric tables up to date. Assumption: both are there from the first refresh on, so that queries do not fail."""
 
-    def _end(self, refresh: Refresh, failure: str | None) -> None:
+        def check() -> None:
+            current = self._refreshes.get(str(refresh.refresh_id))
+            if current is None or current.ended:
+                raise _NotWantedError
+            if self._closing.is_set():
+                raise _BrokenOffError
+
+        work = self._computation.work(monitor, self._progress.get(monitor.table_id), self._clock.now(), check)
+        with self._writing:
+            check()
+            self._progress.put(monitor.table_id, self._computation.write(work, monitor))
+            self._end(refresh, None)
+
+    def _end(self, refresh: Refresh, failure: str | None, status: Status = "DATA_PROFILING_STATUS_ACTIVE") -> None:
+        # Assumption: a monitor that cannot be refreshed until somebody brings back what it needs is in ERROR; any other stays ACTIVE.
         with self._refreshes.transaction():
             current = self._refreshes.get(str(refresh.refresh_id))
             monitor = self._monitors.get(refresh.object_id)
             if current is None or monitor is None or current.ended:
                 return
             self._put(current, "MONITOR_REFRESH_STATE_FAILED" if failure else "MONITOR_REFRESH_STATE_SUCCESS", failure)
-            self._monitors.put(monitor.table_id, msgspec.structs.replace(monitor, failure=failure))
+            self._monitors.put(monitor.table_id, msgspec.structs.replace(monitor, failure=failure, status=status))
             if failure:
                 self._record(refresh, monitor, failure)
 

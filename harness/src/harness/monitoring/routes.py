@@ -1,11 +1,16 @@
 """`w.data_quality`: monitors and refreshes over HTTP."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import msgspec
 
 from harness.http import AnyRoute, Call, Route
 from harness.monitoring.configuration import invalid
 from harness.monitoring.model import Document, Monitor, MonitorRequest
 from harness.monitoring.service import MonitoringService
+
+T = TypeVar("T")
 
 DOC = "https://docs.databricks.com/api/workspace/dataquality"
 MONITORS = "/api/data-quality/v1/monitors"
@@ -30,8 +35,9 @@ def routes(service: MonitoringService) -> list[AnyRoute]:
         service.delete_monitor(*_object(call))
         return {}
 
-    def list_monitors(_call: Call) -> object:
-        return {"monitors": [_monitor(monitor) for monitor in service.monitors()]}
+    def list_monitors(call: Call) -> object:
+        found, more = _page(call, service.monitors())
+        return {"monitors": [_monitor(monitor) for monitor in found]} | more
 
     return [
         Route("POST", MONITORS, create_monitor, f"{DOC}/createmonitor"),
@@ -51,7 +57,8 @@ def _refresh_routes(service: MonitoringService) -> list[AnyRoute]:
         return service.get_refresh(*_object(call), refresh_id(call))
 
     def list_refreshes(call: Call) -> object:
-        return {"refreshes": service.list_refreshes(*_object(call))}
+        found, more = _page(call, service.list_refreshes(*_object(call)))
+        return {"refreshes": found} | more
 
     def cancel_refresh(call: Call) -> object:
         return {"refresh": service.cancel_refresh(*_object(call), refresh_id(call))}
@@ -66,6 +73,15 @@ def _refresh_routes(service: MonitoringService) -> list[AnyRoute]:
         Route("POST", f"{REFRESH}/cancel", cancel_refresh, f"{DOC}/cancelrefresh"),
         Route("GET", "/__harness__/monitor-notifications", list_notifications, "docs/coverage.md"),
     ]
+
+
+def _page(call: Call, items: Sequence[T]) -> tuple[Sequence[T], Document]:
+    """Return the part of `items` that a call asks for, and the token of the next; all of them without a `page_size`."""
+    size, token = (call.query.get(name) or "0" for name in ("page_size", "page_token"))
+    if not size.isdecimal() or not token.isdecimal():
+        raise invalid(f"page_size '{size}', page_token '{token}': expected a number, and a token that the page before gave")
+    end = int(token) + (int(size) or len(items))
+    return items[int(token) : end], {"next_page_token": str(end)} if end < len(items) else {}
 
 
 def _object(call: Call) -> tuple[str, str]:

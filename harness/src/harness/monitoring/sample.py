@@ -15,17 +15,32 @@ from harness.monitoring.model import InferenceLogConfig
 from harness.monitoring.probabilities import probabilities_of
 from harness.monitoring.quality import Quality, classification, regression
 from harness.monitoring.schemas import ALL_MODELS
-from harness.monitoring.slicing import WHOLE, Slice, SliceColumn, opposites, slices_of
+from harness.monitoring.slicing import WHOLE, Slice, SliceColumn, counted, opposites, ranked, slices_of
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Rows of one table, and of each slicing expression its values in them, as text."""
+    """Rows of one table, and of each slicing expression its values in them, as text.
+
+    `values` are those that make each expression's slices; None where the rows are the whole table and say so themselves. `where` is the
+    condition, in SQL, for the rows if they are not the whole table.
+    """
 
     name: str
     rows: pa.Table
     slices: Sequence[pa.ChunkedArray] = ()
     version: int = 0
+    values: Sequence[Sequence[str]] | None = None
+    where: str = ""
+
+    def slice_values(self) -> tuple[tuple[str, ...], ...]:
+        """Return the values that make the slices of each expression."""
+        if self.values is not None:
+            return tuple(tuple(each) for each in self.values)
+        return tuple(ranked(counted(values)) for values in self.slices)
+
+
+EMPTY = Sample("", pa.table({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +109,9 @@ def prepared(sample: Sample, baseline: Sample | None, previous: Sample | None, k
 
 def _slices(sample: Sample, others: Sequence[Sample | None], expressions: Sequence[str]) -> list[Slice]:
     found = [WHOLE]
-    for number, (expression, values) in enumerate(zip(expressions, sample.slices, strict=True)):
-        below = [_slice_values(other, number) for other in others if other is not None]
-        found.extend(slices_of(SliceColumn(expression, values, below)))
+    for number, (expression, values) in enumerate(zip(expressions, sample.slice_values(), strict=True)):
+        rows = [_slice_values(each, number) for each in (sample, *others) if each is not None]
+        found.extend(slices_of(SliceColumn(expression, values, rows)))
     return found
 
 

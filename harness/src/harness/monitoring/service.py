@@ -8,7 +8,7 @@ from harness.clock import Clock, millis
 from harness.config import USER_NAME
 from harness.errors import ApiError, NotEmulated
 from harness.ids import Ids
-from harness.monitoring.configuration import checked, invalid, updated
+from harness.monitoring.configuration import check_update, checked, invalid, updated
 from harness.monitoring.dashboards import Dashboard, Dashboards
 from harness.monitoring.model import DataProfilingConfig, Document, Monitor, MonitorRequest, Refresh
 from harness.monitoring.ports import Expressions, Tables
@@ -117,7 +117,8 @@ class MonitoringService:
     def _replace(self, object_id: str, config: DataProfilingConfig) -> Monitor:
         with self._monitors.transaction():
             monitor = self.get_monitor("table", object_id)
-            schema = self._schema(checked(config).output_schema_id)
+            check_update(monitor.config, checked(config))
+            schema = self._schema(config.output_schema_id)
             # Assumption: each update makes a new version of the configuration, and does not start a refresh.
             changed = msgspec.structs.replace(monitor, config=config, output_schema=schema, version=monitor.version + 1)
             self._check_free(changed)

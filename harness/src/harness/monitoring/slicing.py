@@ -1,6 +1,7 @@
 """Slices: each slicing expression groups the rows by its own values, never crossed with another's."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,28 +25,35 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class SliceColumn:
-    """An expression and its values as text: 'true' and 'false' of a predicate; of the monitored rows and of those `below` them."""
+    """An expression, the values that make its slices, and its value in each row as text: 'true' and 'false' of a predicate."""
 
     key: str
-    values: pa.ChunkedArray
-    below: Sequence[pa.ChunkedArray | pa.Array] = ()
+    values: Sequence[str]
+    rows: Sequence[pa.ChunkedArray | pa.Array]
 
 
 WHOLE = Slice(None, None, None)
 
 
-def slices_of(column: SliceColumn) -> list[Slice]:
-    """Return the slices of one expression over all its rows; the monitored ones decide which there are, most frequent value first."""
+def counted(values: pa.ChunkedArray) -> Counter[str]:
+    """Return how often each value occurs."""
     # Assumption: rows where the expression is NULL are in none of its slices.
-    counted = pc.value_counts(column.values.drop_null()).to_pylist()
-    ranked = sorted(counted, key=lambda entry: (-entry["counts"], entry["values"]))
-    values = [entry["values"] for entry in ranked[:MOST_SLICES]]
-    texts = [chunk for part in (column.values, *column.below) for chunk in (part.chunks if isinstance(part, pa.ChunkedArray) else [part])]
-    found = pc.index_in(pa.chunked_array(texts, pa.string()), pa.array(values, pa.string()))
-    codes = pc.fill_null(found, len(values)).to_numpy().astype(np.int64)
+    return Counter({entry["values"]: entry["counts"] for entry in pc.value_counts(values.drop_null()).to_pylist()})
+
+
+def ranked(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the values that make slices, given how often each occurs: the most frequent first."""
+    return tuple(sorted(counts, key=lambda value: (-counts[value], value))[:MOST_SLICES])
+
+
+def slices_of(column: SliceColumn) -> list[Slice]:
+    """Return the slices of one expression."""
+    texts = [chunk for part in column.rows for chunk in (part.chunks if isinstance(part, pa.ChunkedArray) else [part])]
+    found = pc.index_in(pa.chunked_array(texts, pa.string()), pa.array(column.values, pa.string()))
+    codes = pc.fill_null(found, len(column.values)).to_numpy().astype(np.int64)
     order = np.argsort(codes, kind="stable")
-    parts = np.split(order, np.searchsorted(codes[order], np.arange(1, len(values) + 1)))
-    return [Slice(column.key, value, rows) for value, rows in zip(values, parts, strict=False)]
+    parts = np.split(order, np.searchsorted(codes[order], np.arange(1, len(column.values) + 1)))
+    return [Slice(column.key, value, rows) for value, rows in zip(column.values, parts, strict=False)]
 
 
 def opposites(slices: Sequence[Slice]) -> dict[str | None, Slice]:

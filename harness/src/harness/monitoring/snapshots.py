@@ -16,7 +16,7 @@ class Earlier:
 
 def latest(profile: pa.Table | None) -> Earlier | None:
     """Return the newest instant in the profile table that earlier refreshes left, if there is any."""
-    history = None if profile is None else _instants(profile)
+    history = None if profile is None else instants(profile)
     if history is None or not history.num_rows:
         return None
     starts = pc.struct_field(history["window"], "start").cast(pa.int64())
@@ -29,13 +29,13 @@ def appended(history: pa.Table | None, rows: pa.Table) -> pa.Table:
     """Return `rows` and behind them those of earlier instants; what they no longer have a column for stays in theirs."""
     if history is None:
         return rows
-    kept = _instants(history)
+    kept = instants(history)
     columns = {name: _fitted(kept, name, rows.schema) for name in kept.column_names}
     earlier = pa.table({name: column for name, column in columns.items() if column is not None})
     return pa.concat_tables([rows, earlier], promote_options="default")
 
 
-def _instants(table: pa.Table) -> pa.Table:
+def instants(table: pa.Table) -> pa.Table:
     """Return the rows of windows that are instants: not the baseline's, nor those of another kind of monitor that wrote here before."""
     ends = [pc.struct_field(table["window"], name) for name in ("start", "end")]
     return table.filter(pc.fill_null(pc.equal(*ends), fill_value=False))

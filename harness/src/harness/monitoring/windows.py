@@ -46,6 +46,10 @@ class Granularity:
         month = np.datetime64(start, "us").astype("datetime64[M]") + np.timedelta64(self.months or 1, "M")
         return Window(start, int(month.astype("datetime64[us]").astype(np.int64)))
 
+    def before(self, start: int) -> int:
+        """Return the start of the window that ends where the one at `start` begins."""
+        return start - self.micros if self.micros is not None else int(self.starts(np.array([start - 1]))[0])
+
 
 def _weeks(count: int) -> Granularity:
     # Assumption: weeks start on Mondays (several weeks: counted from 1970-01-05); the platform's anchor is not documented.
