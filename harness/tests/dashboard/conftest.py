@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from websockets.sync.client import ClientConnection, connect
 
 from harness.clock import FakeClock
@@ -23,7 +24,6 @@ from harness.dashboard.monitor.subject import Refreshed, Subject
 from harness.monitoring.compute import Source, compute
 from harness.monitoring.model import InferenceLogConfig
 from harness.monitoring.sample import Sample
-from harness.monitoring.tables import replace as write
 
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -175,8 +175,10 @@ def trips(days: int, *, seed: int = 3, classes: bool = False) -> pa.Table:
 
 def metrics(folder: Path, name: str, source: Source) -> None:
     made = compute(source)
-    write(folder / "main" / "m" / f"{name}_profile_metrics", made.profile)
-    write(folder / "main" / "m" / f"{name}_drift_metrics", made.drift)
+    for kind, rows in (("profile", made.profile), ("drift", made.drift)):
+        path = folder / "main" / "m" / f"{name}_{kind}_metrics"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_deltalake(path, rows)
 
 
 def subject(name: str, **changes: object) -> Subject:
