@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound
-from databricks.sdk.service.catalog import DataSourceFormat, TableType
+from databricks.sdk.errors import NotImplemented as NotThere
+from databricks.sdk.service.catalog import ColumnTypeName, DataSourceFormat, FunctionInfoSqlDataAccess, TableType
 from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
@@ -20,7 +21,7 @@ Put = Callable[[str, str, dict[str, object]], None]
 @pytest.fixture
 def schema(client: WorkspaceClient, request: pytest.FixtureRequest) -> str:
     """Return a schema of the test's own."""
-    name = request.node.name.split("[")[0].removeprefix("test_")
+    name = str(request.node.name).split("[")[0].removeprefix("test_")
     client.schemas.create(name, "main")
     return name
 
@@ -43,7 +44,7 @@ def _view(query: str) -> dict[str, object]:
 
 
 def test_view_is_got_listed_and_removed(client: WorkspaceClient, schema: str, put: Put) -> None:
-    put("_views", "v", _view("SELECT 1 AS id"))
+    put(".views", "v", _view("SELECT 1 AS id"))
 
     found = client.tables.get(f"main.{schema}.v")
 
@@ -63,12 +64,12 @@ def test_view_is_got_listed_and_removed(client: WorkspaceClient, schema: str, pu
 
 
 def test_view_made_again_is_another_one(client: WorkspaceClient, schema: str, put: Put) -> None:
-    put("_views", "v", _view("SELECT 1 AS id"))
+    put(".views", "v", _view("SELECT 1 AS id"))
     first = client.tables.get(f"main.{schema}.v").table_id
     client.tables.update(f"main.{schema}.v", owner="ann@example.com")
     assert client.tables.get(f"main.{schema}.v").owner == "ann@example.com"
     client.tables.delete(f"main.{schema}.v")
-    put("_views", "v", _view("SELECT 1 AS id"))
+    put(".views", "v", _view("SELECT 1 AS id"))
 
     again = client.tables.get(f"main.{schema}.v")
 
@@ -77,8 +78,14 @@ def test_view_made_again_is_another_one(client: WorkspaceClient, schema: str, pu
 
 
 def test_external_table_tells_where_its_files_lie(client: WorkspaceClient, schema: str, put: Put) -> None:
-    parquet = {"provider": "parquet", "location": "/Volumes/a/b/c/t", "schema": json.dumps(SCHEMA), "partitions": ["id"], "properties": {}}
-    put("_external", "t", parquet)
+    parquet: dict[str, object] = {
+        "provider": "parquet",
+        "location": "/Volumes/a/b/c/t",
+        "schema": json.dumps(SCHEMA),
+        "partitions": ["id"],
+        "properties": {},
+    }
+    put(".external", "t", parquet)
 
     found = client.tables.get(f"main.{schema}.t")
 
@@ -98,7 +105,7 @@ def test_external_delta_table_is_read_from_its_log(
         "file:{tmp}/t": tmp_path / "t",
     }[location]
     DeltaTable.create(lies, Schema([Field("id", PrimitiveType("long"))]), mode="overwrite")
-    put("_external", "t", {"provider": "delta", "location": location.replace("{tmp}", str(tmp_path))})
+    put(".external", "t", {"provider": "delta", "location": location.replace("{tmp}", str(tmp_path))})
 
     found = client.tables.get(f"main.{schema}.t")
 
@@ -138,11 +145,59 @@ def test_keys_that_sql_declares_are_told(client: WorkspaceClient, layout: Layout
 
 
 def test_comment_and_properties_of_a_schema_are_those_of_spark(client: WorkspaceClient, layout: Layout, schema: str) -> None:
-    sparks = layout.warehouse / "main" / schema / "_schema.json"
-    sparks.write_text(json.dumps({"comment": "by SQL", "owner": "root", "team": "a"}))
+    """Which writes and keeps the same file."""
+    sparks = layout.warehouse / "main" / schema / ".about.json"
+    about = {"id": "5a1f", "created_at": 1, "updated_at": 2, "comment": "by SQL", "properties": {"team": "a"}}
+    sparks.write_text(json.dumps(about))
     found = client.schemas.get(f"main.{schema}")
-    assert (found.comment, found.properties, found.owner) == ("by SQL", {"team": "a"}, USER_NAME)
+    assert (found.schema_id, found.comment, found.properties, found.owner) == ("5a1f", "by SQL", {"team": "a"}, USER_NAME)
 
     client.schemas.update(f"main.{schema}", comment="by REST", properties={"team": "b"})
 
-    assert json.loads(sparks.read_text()) == {"comment": "by REST", "owner": "root", "team": "b"}
+    kept = json.loads(sparks.read_text())
+    assert (kept["id"], kept["created_at"], kept["comment"], kept["properties"]) == ("5a1f", 1, "by REST", {"team": "b"})
+
+
+def _function(**kept: str) -> dict[str, object]:
+    return {"class": "sqlFunction.", "usage": json.dumps({f"sqlFunction.{key}": value for key, value in kept.items()})}
+
+
+def test_function_is_got_listed_owned_and_removed(client: WorkspaceClient, schema: str, put: Put) -> None:
+    declared = "x DECIMAL(10, 2) COMMENT 'a, b', y INT DEFAULT 10"
+    put(
+        ".functions",
+        "inc",
+        _function(inputParam=declared, returnType="INT", expression="x + y", comment="adds", deterministic="true", containsSQL="true"),
+    )
+    full_name = f"main.{schema}.inc"
+    found = client.functions.get(full_name)
+
+    assert (found.data_type, found.full_data_type, found.routine_definition) == (ColumnTypeName.INT, "INT", "x + y")
+    assert (found.comment, found.owner, found.is_deterministic) == ("adds", USER_NAME, True)
+    parameters = (found.input_params and found.input_params.parameters) or []
+    assert [(each.name, each.type_text, each.type_name, each.parameter_default, each.comment) for each in parameters] == [
+        ("x", "DECIMAL(10, 2)", ColumnTypeName.DECIMAL, None, "a, b"),
+        ("y", "INT", ColumnTypeName.INT, "10", None),
+    ]
+    assert [each.full_name for each in client.functions.list("main", schema)] == [full_name]
+    assert client.functions.update(full_name, owner="ann@example.com").owner == "ann@example.com"
+    with pytest.raises(BadRequest, match=r"1 function\(s\)"):
+        client.schemas.delete(f"main.{schema}")
+    client.functions.delete(full_name)
+    with pytest.raises(NotFound, match=rf"Function 'main\.{schema}\.inc' does not exist"):
+        client.functions.get(full_name)
+
+
+def test_table_function_tells_its_columns(client: WorkspaceClient, schema: str, put: Put) -> None:
+    put(".functions", "rows", _function(inputParam="", returnType="i INT,j ARRAY<INT>", query="SELECT 1, array(2)", isTableFunc="true"))
+
+    found = client.functions.get(f"main.{schema}.rows")
+
+    assert (found.data_type, found.sql_data_access) == (ColumnTypeName.TABLE_TYPE, FunctionInfoSqlDataAccess.READS_SQL_DATA)
+    returned = (found.return_params and found.return_params.parameters) or []
+    assert [(each.name, each.type_text) for each in returned] == [("i", "INT"), ("j", "ARRAY<INT>")]
+
+
+def test_functions_are_made_by_sql(client: WorkspaceClient) -> None:
+    with pytest.raises(NotThere, match=r"POST /api/2\.1/unity-catalog/functions"):
+        client.api_client.do("POST", "/api/2.1/unity-catalog/functions", body={"function_info": {}})

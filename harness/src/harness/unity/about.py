@@ -1,19 +1,14 @@
-"""What is known of a catalog or a schema lies in its folder: it goes when the folder goes, whoever removes it.
-
-Comment and properties of a schema lie in a file of Spark's, where its statements find and change them.
-"""
+"""What is known of a catalog or a schema lies in its folder: it goes when the folder goes, whoever removes it, and Spark sees it too."""
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Literal
 
 import msgspec
 
-ABOUT = ".about.json"
-SPARKS = "_schema.json"  # java_sources/harness/Records.java: an object of texts
-_NO_PROPERTIES = frozenset({"comment", "owner", "location"})
+ABOUT = ".about.json"  # java_sources/harness/Records.java reads and writes it as well
 
 Isolation = Literal["OPEN", "ISOLATED"]
 Optimization = Literal["INHERIT", "ENABLE", "DISABLE"]
@@ -21,7 +16,7 @@ Optimization = Literal["INHERIT", "ENABLE", "DISABLE"]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The file's content."""
+    """The file's content. Spark fills in what a statement of its own says; whose the folder is by default is not written."""
 
     id: str
     created_at: int
@@ -40,46 +35,24 @@ class About:
 
 
 _decoder = msgspec.json.Decoder(About)
-_sparks = msgspec.json.Decoder(dict[str, str])
 
 
 def read(folder: Path) -> About | None:
-    """Return what the folder says of itself; None when it has no id yet."""
+    """Return what the folder says of itself; None when it says nothing."""
     try:
-        found = _decoder.decode((folder / ABOUT).read_bytes())
+        return _decoder.decode((folder / ABOUT).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    told = _told(folder)
-    if told is None:
-        return found
-    properties = {key: value for key, value in told.items() if key not in _NO_PROPERTIES}
-    return replace(found, comment=told.get("comment", ""), properties=properties)
 
 
 def write(folder: Path, about: About) -> About:
     """Write it, whole or not at all, and return it."""
-    told = _told(folder)
-    if told is not None:
-        kept = {key: value for key, value in told.items() if key in _NO_PROPERTIES - {"comment"}}
-        _draft(folder, {**about.properties, **kept, "comment": about.comment}).replace(folder / SPARKS)
     _draft(folder, about).replace(folder / ABOUT)
     return about
 
 
-def write_schema(folder: Path, about: About) -> None:
-    """Write it into the folder of a schema that nobody sees yet."""
-    share(folder)
-    write(folder, about)
-
-
-def share(folder: Path) -> None:
-    """Let a schema's folder have Spark's file, if it has none."""
-    if _told(folder) is None:
-        _draft(folder, {}).replace(folder / SPARKS)
-
-
 def adopt(folder: Path, about: About) -> About:
-    """Give a folder that others made an id, unless it has one meanwhile; return what it says then."""
+    """Let a folder that others made say `about` of itself, unless it says something meanwhile; return what it says then."""
     draft = _draft(folder, about)
     try:
         (folder / ABOUT).hardlink_to(draft)
@@ -87,18 +60,11 @@ def adopt(folder: Path, about: About) -> About:
         return read(folder) or about
     finally:
         draft.unlink(missing_ok=True)
-    return read(folder) or about
+    return about
 
 
-def _told(folder: Path) -> dict[str, str] | None:
-    try:
-        return _sparks.decode((folder / SPARKS).read_bytes())
-    except FileNotFoundError:
-        return None
-
-
-def _draft(folder: Path, content: object) -> Path:
+def _draft(folder: Path, about: About) -> Path:
     number, name = mkstemp(prefix=".new-", dir=folder)
     with os.fdopen(number, "wb") as draft:
-        draft.write(msgspec.json.encode(content))
+        draft.write(msgspec.json.encode(about))
     return Path(name)

@@ -12,15 +12,23 @@ from harness.unity.model import METASTORE_ID
 _PREFIX = "/api/2.1/unity-catalog/"
 _LEGACY = "/api/2.0/mlflow/unity-catalog/"
 # What a kind of securable needs: to be seen, and to be made in what holds it.
-_SEEN = {"catalogs": "USE_CATALOG", "schemas": "USE_SCHEMA", "tables": "SELECT", "volumes": "READ_VOLUME", "models": "EXECUTE"}
+_SEEN = {
+    "catalogs": "USE_CATALOG",
+    "schemas": "USE_SCHEMA",
+    "tables": "SELECT",
+    "volumes": "READ_VOLUME",
+    "models": "EXECUTE",
+    "functions": "EXECUTE",
+}
 _MADE = {
     "catalogs": "CREATE_CATALOG",
     "schemas": "CREATE_SCHEMA",
     "tables": "CREATE_TABLE",
     "volumes": "CREATE_VOLUME",
     "models": "CREATE_MODEL",
+    "functions": "CREATE_FUNCTION",
 }
-_KINDS = {"catalogs": "catalog", "schemas": "schema", "tables": "table", "volumes": "volume", "models": "function"}
+_KINDS = {"catalogs": "catalog", "schemas": "schema", "tables": "table", "volumes": "volume", "models": "function", "functions": "function"}
 # Reads of the legacy dialect that are sent as a POST.
 _READS = ("generate-temporary-credentials", "emit-lineage")
 

@@ -1,6 +1,7 @@
 """The relations of an information schema: their columns, in the platform's names, types and order. Pure.
 
-docs.databricks.com/aws/en/sql/language-manual/information-schema/…, a page for each.
+docs.databricks.com/aws/en/sql/language-manual/information-schema/…, a page for each. Assumption: the order of ROUTINES' columns from
+ROUTINE_BODY on.
 """
 
 import json
@@ -62,6 +63,12 @@ COLUMNS = _relation(
 )
 VIEWS = _relation("views", f"{_TABLE} view_definition check_option is_updatable is_insertable_into sql_path")
 VOLUMES = _relation("volumes", f"volume_catalog volume_schema volume_name volume_type volume_owner comment {_CHANGES} storage_location")
+ROUTINES = _relation(
+    "routines",
+    "specific_catalog specific_schema specific_name routine_catalog routine_schema routine_name routine_type data_type full_data_type"
+    f" {_DATA_TYPE} routine_body routine_definition external_name external_language parameter_style is_deterministic sql_data_access"
+    f" is_null_call sql_path security_type as_locator comment {_CHANGES}",
+)
 TABLE_CONSTRAINTS = _relation("table_constraints", f"{_KEY} {_TABLE} constraint_type is_deferrable initially_deferred enforced comment")
 KEY_COLUMN_USAGE = _relation("key_column_usage", f"{_KEY} {_TABLE} column_name ordinal_position:INT position_in_unique_constraint:INT")
 REFERENTIAL_CONSTRAINTS = _relation(
@@ -85,6 +92,7 @@ RELATIONS: Mapping[str, Relation] = {
         INFORMATION_SCHEMA_CATALOG_NAME,
         KEY_COLUMN_USAGE,
         REFERENTIAL_CONSTRAINTS,
+        ROUTINES,
         SCHEMA_PRIVILEGES,
         SCHEMATA,
         TABLE_CONSTRAINTS,

@@ -6,6 +6,7 @@ from itertools import chain
 
 from harness.errors import ApiError
 from harness.unity import information as model
+from harness.unity.functions import FunctionInfo
 from harness.unity.grants import Inherited
 from harness.unity.information import RELATIONS, Row, Value
 from harness.unity.model import CatalogRecord, Constraint, SchemaRecord, TableInfo, VolumeRecord
@@ -48,6 +49,7 @@ class InformationSchema:
             "volume_privileges": lambda schema: chain.from_iterable(
                 self._privileges(model.VOLUME_PRIVILEGES, "volume", each.full_name) for each in self._volumes(schema)
             ),
+            "routines": lambda schema: map(_routine, self.unity.functions.in_schema(schema.catalog_name, schema.name)),
         }
         if relation in by_schema:
             return chain.from_iterable(by_schema[relation](schema) for schema in schemas)
@@ -209,3 +211,31 @@ def _key_columns(found: TableInfo, key: Constraint) -> Iterator[Row]:
         place = _constrained(found, key)
         within = position if key.parent_table else None
         yield model.KEY_COLUMN_USAGE.row(**place, column_name=column, ordinal_position=position, position_in_unique_constraint=within)
+
+
+def _routine(found: FunctionInfo) -> Row:
+    names: dict[str, Value] = {
+        f"{prefix}_{part}": value
+        for prefix in ("specific", "routine")
+        for part, value in (("catalog", found.catalog_name), ("schema", found.schema_name), ("name", found.name))
+    }
+    # Assumption: of a table function the type is TABLE.
+    data_type: dict[str, Value] = {"data_type": "TABLE", "full_data_type": found.full_data_type}
+    if found.data_type != "TABLE_TYPE":
+        precision, _, scale = found.full_data_type.partition("(")[2].rstrip(")").partition(",")
+        data_type = model.data_type(found.data_type, found.full_data_type, int(precision or 10), scale=int(scale or 0))
+    return model.ROUTINES.row(
+        **names,
+        routine_type="FUNCTION",
+        **data_type,
+        routine_body="SQL",
+        routine_definition=found.routine_definition,
+        parameter_style="S",
+        is_deterministic="YES" if found.is_deterministic else "NO",
+        sql_data_access=found.sql_data_access,
+        is_null_call="YES",
+        security_type="DEFINER",
+        as_locator="NO",
+        comment=found.comment,
+        **_changes(found.created_at, found.owner, found.updated_at, by=found.owner),
+    )

@@ -57,7 +57,7 @@ class Namespaces:
         def fill(new: Path) -> None:
             about.write(new, known)
             (new / DEFAULT_SCHEMA).mkdir()
-            about.write_schema(new / DEFAULT_SCHEMA, self._about(user, "Default schema (auto-created)", _NO_PROPERTIES))
+            about.write(new / DEFAULT_SCHEMA, self._about(user, "Default schema (auto-created)", _NO_PROPERTIES))
 
         if not make(folder, fill):
             raise ApiError(400, "CATALOG_ALREADY_EXISTS", f"Catalog '{wanted}' already exists")
@@ -121,7 +121,7 @@ class Namespaces:
         folder = self._folders.catalog(above) / wanted
         known = self._about(user, comment, properties)
         try:
-            if wanted != INFORMATION_SCHEMA and make(folder, lambda new: about.write_schema(new, known)):
+            if wanted != INFORMATION_SCHEMA and make(folder, lambda new: about.write(new, known)):
                 return self._schema_record(folder, known)
         except FileNotFoundError:  # the catalog went meanwhile
             self._folders.catalog(above)
@@ -136,7 +136,6 @@ class Namespaces:
             if change.new_name is not None and check_name(change.new_name, "schema") != found.name:
                 raise NotEmulated("renaming a schema (PATCH schemas with new_name)")
             folder = self._folders.schema(found.catalog_name, found.name)
-            about.share(folder)
             about.write(folder, self._changed(found.about, change.with_comment(comment), user))
             return self.schema(found.catalog_name, found.name)
 

@@ -1,4 +1,4 @@
-"""What Spark writes in a schema's folder beside the tables: views and external tables, a JSON file each.
+"""What Spark writes in a schema's folder beside the tables: views, functions and external tables, a JSON file each.
 
 `java_sources/harness/Records.java` writes them.
 """
@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
-Kind = Literal["_views", "_external"]
+Kind = Literal[".views", ".functions", ".external"]
 
 
 class View(msgspec.Struct):
@@ -33,7 +33,13 @@ class External(msgspec.Struct):
     properties: dict[str, str] = {}
 
 
-Content = View | External
+class Function(msgspec.Struct):
+    """A SQL function; `usage` is Spark's own JSON."""
+
+    usage: str
+
+
+Content = View | External | Function
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,9 @@ class Record:
 
 
 _types: dict[Kind, Callable[[bytes], Content]] = {
-    "_views": msgspec.json.Decoder(View).decode,
-    "_external": msgspec.json.Decoder(External).decode,
+    ".views": msgspec.json.Decoder(View).decode,
+    ".external": msgspec.json.Decoder(External).decode,
+    ".functions": msgspec.json.Decoder(Function).decode,
 }
 
 

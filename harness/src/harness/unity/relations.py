@@ -34,8 +34,8 @@ class Relations:
             return {FullName(catalog, schema, name): "VIEW" for name in sorted(information.RELATIONS)}
         folder = self._folders.schema(catalog, schema)
         found = dict.fromkeys(self._folders.tables(catalog, schema), "MANAGED")
-        found |= {FullName(catalog, schema, name): "EXTERNAL" for name in records.names(folder, "_external")}
-        found |= {FullName(catalog, schema, name): "VIEW" for name in records.names(folder, "_views")}
+        found |= {FullName(catalog, schema, name): "EXTERNAL" for name in records.names(folder, ".external")}
+        found |= {FullName(catalog, schema, name): "VIEW" for name in records.names(folder, ".views")}
         return dict(sorted(found.items()))
 
     def names(self, catalog: str, schema: str) -> list[FullName]:
@@ -47,10 +47,10 @@ class Relations:
         if name.schema == INFORMATION_SCHEMA:
             return self._system(name)
         folder = self._folders.schema(name.catalog, name.schema)
-        view = records.find(folder, "_views", name.name)
+        view = records.find(folder, ".views", name.name)
         if view is not None:
             return self._view(name, view)
-        external = records.find(folder, "_external", name.name)
+        external = records.find(folder, ".external", name.name)
         return self._tables.get(name) if external is None else self._external(name, external)
 
     def named(self, names: Iterable[FullName]) -> list[TableInfo]:
@@ -66,7 +66,7 @@ class Relations:
             message = f"Table '{name}' is owned by the system and cannot be deleted"  # Assumption: the wording
             raise ApiError(403, "PERMISSION_DENIED", message)
         else:
-            kind: records.Kind = "_views" if found.table_type == "VIEW" else "_external"
+            kind: records.Kind = ".views" if found.table_type == "VIEW" else ".external"
             records.remove(self._folders.schema(name.catalog, name.schema), kind, name.name)
             self._tables.forget(name, found.table_id)
 

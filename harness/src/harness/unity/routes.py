@@ -1,6 +1,7 @@
 """HTTP of Unity Catalog, put together from its parts."""
 
 from harness.http import AnyRoute
+from harness.unity.functions_routes import functions_routes
 from harness.unity.grants_routes import grants_routes
 from harness.unity.information_routes import information_routes
 from harness.unity.information_rows import InformationSchema
@@ -19,6 +20,7 @@ def routes(service: UnityService) -> list[AnyRoute]:
         *namespaces_routes(service),
         *tables_routes(service),
         *volumes_routes(service),
+        *functions_routes(service.functions),
         *grants_routes(service.grants),
         *metastore_routes(service),
         *information_routes(InformationSchema(service)),

@@ -11,6 +11,7 @@ from harness.names import FullName, check_name
 from harness.state import Store
 from harness.unity.constraints import Constraints
 from harness.unity.folders import Folders, is_table, visible
+from harness.unity.functions import FunctionInfo, Functions
 from harness.unity.grants import Grants
 from harness.unity.model import METASTORE_ID, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
@@ -47,6 +48,7 @@ class UnityService:
         self.relations = Relations(
             folders=self._folders, tables=self.tables, files=layout.files, catalog=self.namespaces.catalog, user=user
         )
+        self.functions = Functions(folders=self._folders, user=user, note=self.tables.note)
         self.constraints = Constraints(self.tables)
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
         self.registry = ModelRegistry(root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store)
@@ -58,9 +60,9 @@ class UnityService:
         self.namespaces.refuse_system(found, "deleted")
         place = (found.catalog_name, found.name)
         tables = self.relations.named(self.relations.names(*place))
-        volumes, models = self.volumes.in_schema(*place), self.registry.models(*place)
-        if (tables or volumes or models) and not force:
-            held = f"{len(tables)} table(s), {len(volumes)} volume(s), {len(models)} model(s)"
+        functions, volumes, models = self.functions.names(*place), self.volumes.in_schema(*place), self.registry.models(*place)
+        if (tables or functions or volumes or models) and not force:
+            held = f"{len(tables)} table(s), {len(functions)} function(s), {len(volumes)} volume(s), {len(models)} model(s)"
             raise _not_empty("Schema", found.full_name, f"The schema has {held}")
         if not self.namespaces.delete_schema(found.full_name, unless=lambda folder: not force and any(map(is_table, visible(folder)))):
             raise _not_empty("Schema", found.full_name, "The schema has a table that was made meanwhile")
@@ -87,13 +89,26 @@ class UnityService:
             "schema": lambda: self.namespaces.schema(*split_schema(full_name)).schema_id,
             "table": lambda: self.relations.get(FullName.parse(full_name)).table_id,
             "volume": lambda: self.volumes.get(FullName.parse(full_name, "volume")).volume_id,
-            "function": lambda: (
-                self.registry.get(full_name).registered_model_id
-            ),  # to grants a model is one: docs.databricks.com/api/workspace/grants
+            "function": lambda: self._function_id(full_name),
         }
         if kind.lower() not in ids:
             raise NotEmulated(f"grants on securables of type {kind}")
         return ids[kind.lower()]()
+
+    def _function_id(self, full_name: str) -> str:
+        """Return the id of a function, or of what a registered model is to grants: docs.databricks.com/api/workspace/grants."""
+        found = self._sql_function(full_name)
+        return found.function_id if found else self.registry.get(full_name).registered_model_id
+
+    def _function_owner(self, full_name: str) -> str:
+        found = self._sql_function(full_name)
+        return found.owner if found else self.registry.get(full_name).user_id
+
+    def _sql_function(self, full_name: str) -> FunctionInfo | None:
+        try:
+            return self.functions.get(FullName.parse(full_name, "function"))
+        except ApiError:
+            return None
 
     def owner_of(self, kind: str, full_name: str) -> str:
         """Return whose a securable is, or raise the platform's errors for one that is not there."""
@@ -103,7 +118,7 @@ class UnityService:
             "schema": lambda: self.namespaces.schema(*split_schema(full_name)).owner,
             "table": lambda: self.relations.get(FullName.parse(full_name)).owner,
             "volume": lambda: self.volumes.get(FullName.parse(full_name, "volume")).owner,
-            "function": lambda: self.registry.get(full_name).user_id,
+            "function": lambda: self._function_owner(full_name),
         }
         if kind.lower() not in owners:
             raise NotEmulated(f"securables of type {kind}")
