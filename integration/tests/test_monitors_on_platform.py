@@ -112,6 +112,39 @@ def test_custom_metrics_are_spark_s(spark: Any, workspace: WorkspaceClient, cata
         refreshed(workspace, base, table, slicing="x > 2", custom_metrics=[metric("AGGREGATE", "bad", "sum(y)")])
 
 
+def test_late_labels_and_deletes_by_spark_change_only_their_days(spark: Any, workspace: WorkspaceClient, catalog: str) -> None:
+    """What Spark's MERGE and DELETE leave in the change feed says which days are computed again, and so do the metric tables' own."""
+    spark.sql(f"CREATE SCHEMA {catalog}.s")
+    table = f"{catalog}.s.scored"
+    days = ", ".join(f"({n}, TIMESTAMP'2026-01-{5 + n // 4:02} 09:00:00Z', '1', 'a', CAST(NULL AS STRING), {n}.0D)" for n in range(24))
+    rows = f"SELECT * FROM VALUES {days} AS t(id, at, model, prediction, label, x)"  # noqa: S608 - ours
+    spark.sql(f"CREATE TABLE {table} TBLPROPERTIES (delta.enableChangeDataFeed = true) AS {rows}")
+    total = metric("AGGREGATE", "total", "sum(x)")
+    change = metric("DRIFT", "total_change", "{{current_df}}.total - {{base_df}}.total")
+    first = refreshed(workspace, table, None, slicing="id % 2 = 0", custom_metrics=[total, change])
+    assert first.state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS, first.message
+    late = "SELECT * FROM VALUES (9, 'a'), (10, 'b') AS l(id, label)"
+    spark.sql(f"MERGE INTO {table} AS t USING ({late}) AS l ON t.id = l.id WHEN MATCHED THEN UPDATE SET label = l.label")
+    spark.sql(f"DELETE FROM {table} WHERE id = 17")  # noqa: S608 - ours
+
+    again = asked_again(workspace, table)
+
+    assert again.state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS, again.message
+    changes = {}
+    for name in ("profile", "drift"):
+        feed = spark.sql(f"SELECT DISTINCT day(window.start) AS day FROM table_changes('{table}_{name}_metrics', 1)")  # noqa: S608 - ours
+        changes[name] = {row["day"] for row in feed.collect()}
+    assert changes == {"profile": {7, 9}, "drift": {7, 8, 9, 10}}
+    query = f"SELECT day(window.start) AS day, count, total, accuracy_score FROM {table}_profile_metrics"  # noqa: S608 - ours
+    whole = spark.sql(f"{query} WHERE column_name = ':table' AND model = '*' AND slice_key IS NULL").collect()
+    found = {row["day"]: (row["count"], row["total"], row["accuracy_score"]) for row in whole}
+    assert (found[7], found[8], found[9]) == ((4, 38.0, 0.5), (4, 54.0, None), (3, 53.0, None))
+    odd = spark.sql(f"{query} WHERE column_name = ':table' AND model = '*' AND slice_value = 'false'").collect()
+    assert {row["day"]: row["count"] for row in odd}[9] == 1
+    drift = spark.sql(f"SELECT day(window.start) AS day, total_change FROM {table}_drift_metrics WHERE column_name = ':table'")  # noqa: S608
+    assert {row["day"]: row["total_change"] for row in drift.where("model = '*' AND slice_key IS NULL").collect()}[10] == 33.0
+
+
 def test_snapshots_of_every_type(spark: Any, workspace: WorkspaceClient, catalog: str) -> None:
     """Types that Spark writes are named and profiled as Spark knows them; a custom metric of a snapshot; drift of the next refresh."""
     spark.sql(f"CREATE SCHEMA {catalog}.s")
@@ -128,10 +161,7 @@ def test_snapshots_of_every_type(spark: Any, workspace: WorkspaceClient, catalog
     refresh = refreshed(workspace, table, None, slicing="a_flag", custom_metrics=[rows], snapshot=SnapshotConfig())
     assert refresh.state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS, refresh.message
     spark.sql(f"INSERT INTO {table} SELECT * FROM {table}")  # noqa: S608 - ours
-    table_id = workspace.tables.get(table).table_id
-    assert table_id is not None
-    workspace.data_quality.create_refresh("table", table_id, Refresh(object_type="table", object_id=table_id))
-    again = ended(workspace, table_id)
+    again = asked_again(workspace, table)
 
     assert again.state == RefreshState.MONITOR_REFRESH_STATE_SUCCESS, again.message
     found = spark.sql(f"SELECT * FROM {table}_profile_metrics WHERE slice_key IS NULL ORDER BY window.start").collect()  # noqa: S608 - ours
@@ -161,6 +191,14 @@ def refreshed(
     kind = {} if "snapshot" in settings else {"inference_log": log}
     config = DataProfilingConfig(output_schema_id=schema_id, slicing_exprs=[slicing], baseline_table_name=base, **kind, **settings)
     workspace.data_quality.create_monitor(Monitor(object_type="table", object_id=table_id, data_profiling_config=config))
+    return ended(workspace, table_id)
+
+
+def asked_again(workspace: WorkspaceClient, table: str) -> Refresh:
+    """Return another refresh of a table's monitor, ended."""
+    table_id = workspace.tables.get(table).table_id
+    assert table_id is not None
+    workspace.data_quality.create_refresh("table", table_id, Refresh(object_type="table", object_id=table_id))
     return ended(workspace, table_id)
 
 

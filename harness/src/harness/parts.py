@@ -37,6 +37,7 @@ from harness.ids import RandomIds
 from harness.inference_tables import InferenceTables
 from harness.jobs import JobService
 from harness.lookups.routes import routes as lookups_routes
+from harness.monitoring import settings
 from harness.monitoring.by_name_routes import by_name_routes
 from harness.monitoring.dashboard_routes import dashboard_routes
 from harness.monitoring.routes import routes as monitoring_routes
@@ -177,8 +178,16 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         host_url=host,
         parents=tasks.parents,
     )
+    monitor_settings = settings.monitor_settings(os.environ.get(settings.SETTING, settings.EXACT))
     monitors = MonitoringService(
-        clock=clock, ids=ids, store=store, tables=MonitoredTables(unity_service), expressions=SparkRows(lambda: spark.remote), user=user
+        clock=clock,
+        ids=ids,
+        store=store,
+        tables=MonitoredTables(unity_service),
+        expressions=SparkRows(lambda: spark.remote),
+        user=user,
+        lookback=monitor_settings.lookback,
+        quantile_grid=monitor_settings.quantile_grid,
     )
     boards = Boards(subjects=Monitored(monitors), folder=lambda name: unity_service.table_path(FullName.parse(name)), clock=clock)
     statements = sql.StatementService(
