@@ -1,6 +1,7 @@
 """Corners of both families of monitor routes, by the unmodified SDK: masks, pages, cancelling, refreshes that meet."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -231,6 +232,32 @@ def test_a_running_refresh_is_cancelled_and_writes_nothing(
     make_service(expressions=held).start()
     assert wait_for_refresh(again).state == SUCCESS
     assert workspace.data_quality.get_refresh("table", TABLE_ID, number).state == RefreshState.MONITOR_REFRESH_STATE_CANCELED
+    assert versions(tables) == [0, 0]
+
+
+def test_a_closing_service_breaks_a_refresh_off_and_the_next_one_carries_it_out(
+    workspace: WorkspaceClient, make_service: Callable[..., MonitoringService], expressions: object, tables: Tables,
+    write_trips: Write, wait_for_refresh: Wait,
+) -> None:  # fmt: skip
+    """Nothing of it is written before; the same refresh succeeds afterwards."""
+    write_trips()
+    held = Held(expressions)
+    created(workspace, slicing_exprs=["distance > 6"])
+    first = make_service(expressions=held)
+    first.start()
+    assert held.asked.wait(10)
+    closing = threading.Thread(target=first.close)
+    closing.start()
+    while not first.refreshes.is_closing:
+        time.sleep(0.01)
+    held.go_on.set()
+    closing.join()
+    state = next(iter(workspace.data_quality.list_refresh("table", TABLE_ID))).state
+
+    make_service(expressions=held).start()
+
+    assert state == RefreshState.MONITOR_REFRESH_STATE_RUNNING
+    assert wait_for_refresh().state == SUCCESS
     assert versions(tables) == [0, 0]
 
 

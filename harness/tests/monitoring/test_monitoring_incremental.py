@@ -311,6 +311,23 @@ def test_a_baseline_s_rows_and_a_window_s_are_replaced_together(tmp_path: Path) 
     assert bench.versions() == [1, 1]
 
 
+def test_a_refresh_can_be_ended_between_any_two_windows(tmp_path: Path) -> None:
+    """It asks whether it is still wanted at least once a window, and writes nothing when it is not."""
+    bench = Bench(tmp_path)
+    take(bench, ("append", [(24 * day, "1", "a", float(day), 1.0) for day in range(9)]))
+    asked: list[int] = []
+
+    def check() -> None:
+        asked.append(len(asked))
+        if len(asked) == 9:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        bench.computation().work(bench.monitor(), None, dt.datetime.now(dt.UTC), check)
+
+    assert not bench.tables.table_path(FullName("main", "out", "trips_profile_metrics")).exists()
+
+
 def progress(**changes: object) -> Progress:
     at = At("t", 3)
     found = Progress(monitor_version=1, settings="s", table=at, columns="c", baseline=at, slices=(), profile=at, drift=at)

@@ -68,6 +68,11 @@ class Refreshes:
             self._worker.join()
             self._worker = None
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the refresh that is under way, if there is one, will be broken off."""
+        return self._closing.is_set()
+
     def check(self, monitor: Monitor) -> None:
         """Raise the platform's 400 for custom metrics that no refresh of this monitor could compute."""
         self._computation.check(monitor)
@@ -167,7 +172,7 @@ class Refreshes:
             current = self._refreshes.get(str(refresh.refresh_id))
             if current is None or current.ended:
                 raise _NotWantedError
-            if self._closing.is_set():
+            if self.is_closing:
                 raise _BrokenOffError
 
         work = self._computation.work(monitor, self._progress.get(monitor.table_id), self._clock.now(), check)
