@@ -73,6 +73,10 @@ class NoSpark:
         raise AssertionError
 
 
+def _told(times: pa.ChunkedArray, clock: pa.DataType) -> pa.ChunkedArray:
+    return times.cast(pa.timestamp("s", tz="UTC")).cast(clock) if pa.types.is_integer(clock) else times.cast(clock)
+
+
 @dataclass
 class Bench:
     """A monitored table, a monitor of it, and what its last refresh left."""
@@ -83,6 +87,7 @@ class Bench:
     feed: bool = True
     baseline: bool = False
     most_cells: int = 16_000_000
+    clock: pa.DataType = COLUMNS.field("at").type
     saved: Progress | None = None
     count: int = field(default=0)
 
@@ -91,7 +96,7 @@ class Bench:
         self.path = self.tables.table_path(FullName("main", "s", "trips"))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         feed = {"delta.enableChangeDataFeed": "true"} if self.feed else {}
-        write_deltalake(self.path, COLUMNS.empty_table(), configuration=feed)
+        write_deltalake(self.path, self.rows([]), configuration=feed)
         if self.baseline:
             base = self.rows([(None, "1", "a", 1.0, 2.0), (None, "2", "b", 3.0, 2.5), (None, "1", "a", -1.0, None)])
             write_deltalake(self.tables.table_path(FullName("main", "s", "base")), base)
@@ -105,7 +110,8 @@ class Bench:
             at = None if hours is None else start + dt.timedelta(hours=hours)
             row = {"id": self.count, "at": at, "model": model, "zone": zone, "x": x, "prediction": 1.5, "label": label}
             made.append(row)
-        return pa.Table.from_pylist(made, COLUMNS)
+        rows = pa.Table.from_pylist(made, COLUMNS)
+        return rows.set_column(COLUMNS.get_field_index("at"), "at", _told(rows["at"], self.clock))
 
     def monitor(self, output: str = "out", version: int = 0) -> Monitor:
         log = InferenceLogConfig(
@@ -326,6 +332,30 @@ def test_a_refresh_can_be_ended_between_any_two_windows(tmp_path: Path) -> None:
         bench.computation().work(bench.monitor(), None, dt.datetime.now(dt.UTC), check)
 
     assert not bench.tables.table_path(FullName("main", "out", "trips_profile_metrics")).exists()
+
+
+@pytest.mark.parametrize("most_cells", [pytest.param(16_000_000, id="at once"), pytest.param(7, id="a window at a time")])
+@pytest.mark.parametrize(
+    "clock",
+    [
+        pytest.param(pa.date32(), id="dates"),
+        pytest.param(pa.string(), id="text"),
+        pytest.param(pa.int64(), id="seconds"),
+        pytest.param(pa.timestamp("us"), id="without a zone"),
+    ],
+)
+def test_times_of_every_type_are_known_again_in_new_commits(tmp_path: Path, clock: pa.DataType, most_cells: int) -> None:
+    """Whatever the column of times is made of: a late row touches the windows that it is in, and no other is another."""
+    bench = Bench(tmp_path, [DAY, "AGGREGATION_GRANULARITY_1_WEEK"], most_cells=most_cells, clock=clock)
+    take(bench, ("append", [(24 * day, "1", "a", float(day), 1.0) for day in range(12)]))
+    bench.refresh()
+    take(bench, ("append", [(24 * 4, "1", "a", 50.0, 1.0), (None, "1", "a", 50.0, 1.0)]))
+
+    bench.refresh()
+
+    assert bench.found() == bench.everything()
+    feed = pa.table(bench.metric("profile").load_cdf(1)).to_pylist()
+    assert {(row["granularity"], row["window"]["start"].day) for row in feed} == {("1 day", 3), ("1 week", 2)}
 
 
 def progress(**changes: object) -> Progress:
