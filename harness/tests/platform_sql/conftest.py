@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from harness.clock import SystemClock
 from harness.config import Layout
@@ -14,7 +17,13 @@ from harness.state import Store
 from harness.unity.service import UnityService
 from harness.workspace.files import FilesService
 
-Run = Callable[[str], Answer]
+
+class Run(Protocol):
+    """Carries a statement out in `main.default`; its literals stand beside it, as the engine sends them."""
+
+    def __call__(self, sql: str, *values: str | None) -> Answer:
+        """Return its answer."""
+        ...
 
 
 @pytest.fixture
@@ -34,4 +43,14 @@ def run(unity: UnityService, layout: Layout) -> Run:
     """Return what carries a statement out in `main.default`."""
     files = FilesService(layout=layout, clock=SystemClock(), volumes=unity, secret=b"secret")
     service = PlatformSql(unity, files)
-    return lambda sql: service.execute(sql, catalog="main", schema="default")
+    return lambda sql, *values: service.execute(sql, values=values, catalog="main", schema="default")
+
+
+@pytest.fixture
+def make_table(layout: Layout) -> Callable[[str], None]:
+    """Return a writer of tables with a column `fare`."""
+
+    def make(name: str) -> None:
+        write_deltalake(layout.warehouse.joinpath(*name.split(".")), pa.table({"fare": [1.5]}))
+
+    return make

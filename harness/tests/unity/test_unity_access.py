@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import PermissionDenied
-from databricks.sdk.service.catalog import PermissionsChange, Privilege, VolumeType
+from databricks.sdk.service.catalog import EntityTagAssignment, PermissionsChange, Privilege, VolumeType
 from deltalake import write_deltalake
 
 from harness.clock import SystemClock
@@ -134,6 +134,18 @@ CASES = [
         [*USE, ("table", "main.sales.orders", "MANAGE")],
         "MANAGE on Table 'main.sales.orders'",
         id="give a table away",
+    ),
+    pytest.param(
+        lambda w: w.entity_tag_assignments.create(EntityTagAssignment("main.sales.orders.id", "pii", "columns")),
+        [*USE, ("table", "main.sales.orders", "APPLY_TAG")],
+        "APPLY TAG on Table 'main.sales.orders'",
+        id="tag a column",
+    ),
+    pytest.param(
+        lambda w: list(w.entity_tag_assignments.list("volumes", "main.sales.raw")),
+        [*USE, ("volume", "main.sales.raw", "READ_VOLUME")],
+        "READ VOLUME on Volume 'main.sales.raw'",
+        id="see tags",
     ),
     pytest.param(
         lambda w: w.grants.get("table", "main.sales.orders"),

@@ -1,5 +1,6 @@
 """Grants of Unity Catalog, through the unmodified client."""
 
+import re
 from typing import Any
 
 import pytest
@@ -27,25 +28,50 @@ def held(client: WorkspaceClient, kind: str, name: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
+    ("kind", "name", "first", "second"),
     [
-        pytest.param("catalog", "main", id="catalog"),
-        pytest.param("schema", "main.granted", id="schema"),
-        pytest.param("volume", "main.granted.files", id="volume"),
-        pytest.param("function", "main.granted.model", id="registered model"),
+        pytest.param("catalog", "main", Privilege.SELECT, Privilege.USE_CATALOG, id="catalog"),
+        pytest.param("schema", "main.granted", Privilege.MODIFY, Privilege.SELECT, id="schema"),
+        pytest.param("volume", "main.granted.files", Privilege.READ_VOLUME, Privilege.WRITE_VOLUME, id="volume"),
+        pytest.param("function", "main.granted.model", Privilege.APPLY_TAG, Privilege.EXECUTE, id="registered model"),
     ],
 )
-def test_what_is_granted_is_told_until_it_is_taken_away(client: WorkspaceClient, kind: str, name: str) -> None:
+def test_what_is_granted_is_told_until_it_is_taken_away(
+    client: WorkspaceClient, kind: str, name: str, first: Privilege, second: Privilege
+) -> None:
     assert held(client, kind, name) == {}
 
-    client.grants.update(kind, name, changes=[PermissionsChange(principal="users", add=[Privilege.SELECT, Privilege.MODIFY])])
-    client.grants.update(kind, name, changes=[PermissionsChange(principal="ann", add=[Privilege.SELECT])])
-    assert held(client, kind, name) == {"users": ["MODIFY", "SELECT"], "ann": ["SELECT"]}
+    client.grants.update(kind, name, changes=[PermissionsChange(principal="users", add=[second, first])])
+    client.grants.update(kind, name, changes=[PermissionsChange(principal="ann", add=[first])])
+    assert held(client, kind, name) == {"users": [first.value, second.value], "ann": [first.value]}
 
-    client.grants.update(kind, name, changes=[PermissionsChange(principal="users", remove=[Privilege.MODIFY])])
-    client.grants.update(kind, name, changes=[PermissionsChange(principal="ann", remove=[Privilege.SELECT])])
-    assert held(client, kind, name) == {"users": ["SELECT"]}
-    client.grants.update(kind, name, changes=[PermissionsChange(principal="users", remove=[Privilege.SELECT])])
+    client.grants.update(kind, name, changes=[PermissionsChange(principal="users", remove=[second])])
+    client.grants.update(kind, name, changes=[PermissionsChange(principal="ann", remove=[first])])
+    assert held(client, kind, name) == {"users": [first.value]}
+    client.grants.update(kind, name, changes=[PermissionsChange(principal="users", remove=[first])])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "privilege", "message"),
+    [
+        pytest.param("volume", "main.granted.files", "SELECT", "Privilege SELECT is not applicable to this entity [VOLUME]", id="volume"),
+        pytest.param(
+            "function", "main.granted.model", "MODIFY", "Privilege MODIFY is not applicable to this entity [FUNCTION]", id="model"
+        ),
+        pytest.param(
+            "schema", "main.granted", "USE_CATALOG", "Privilege USE CATALOG is not applicable to this entity [SCHEMA]", id="schema"
+        ),
+        pytest.param("schema", "main.granted", "FLY", "Privilege 'FLY' is not valid", id="no privilege"),
+    ],
+)
+def test_privilege_of_another_kind_is_refused_and_nothing_is_granted(
+    client: WorkspaceClient, kind: str, name: str, privilege: str, message: str
+) -> None:
+    body = {"changes": [{"principal": "users", "add": ["ALL_PRIVILEGES", privilege]}]}
+
+    with pytest.raises(InvalidParameterValue, match=re.escape(message)):
+        client.api_client.do("PATCH", f"/api/2.1/unity-catalog/permissions/{kind}/{name}", body=body)
+    assert held(client, kind, name) == {}
 
 
 def test_securable_made_again_begins_without_grants(client: WorkspaceClient) -> None:

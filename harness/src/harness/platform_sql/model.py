@@ -1,7 +1,8 @@
 """The statements, what they are answered with, and why they fail. Pure."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 PATH = "/__harness__/platform-sql"
 
@@ -21,7 +22,7 @@ class SqlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Securable:
-    """What privileges and comments are about: its kind as REST calls it (`schema`, not `database`), and its name."""
+    """What privileges, tags, owners and comments are about: its kind as REST calls it (`schema`, not `database`), and its name."""
 
     kind: str
     names: Names
@@ -34,6 +35,7 @@ class CreateCatalog:
     name: str
     if_not_exists: bool
     comment: str
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,40 @@ class DescribeVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeOwner:
+    """`ALTER … OWNER TO`."""
+
+    of: Securable
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOptimization:
+    """`ALTER … ENABLE | DISABLE | INHERIT PREDICTIVE OPTIMIZATION`."""
+
+    of: Securable
+    to: Literal["ENABLE", "DISABLE", "INHERIT"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOptions:
+    """`ALTER CATALOG … OPTIONS`."""
+
+    catalog: str
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTags:
+    """`SET TAGS`, `UNSET TAGS`, `SET TAG ON` and `UNSET TAG ON`: these two, which are `strict`, refuse what is or is not there already."""
+
+    on: Securable
+    put: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """`COMMENT ON CATALOG` and `COMMENT ON VOLUME`; Spark knows the others itself."""
 
@@ -144,6 +180,10 @@ Statement = (
     | RenameVolume
     | ShowVolumes
     | DescribeVolume
+    | ChangeOwner
+    | ChangeOptimization
+    | ChangeOptions
+    | ChangeTags
     | Comment
     | ChangeGrants
     | ShowGrants

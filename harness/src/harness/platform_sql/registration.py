@@ -25,10 +25,10 @@ class Asker:
         self._harness_url = harness_url
         self._token = token
 
-    def ask(self, statement: str, catalog: str, schema: str) -> Any:
+    def ask(self, statement: str, values: Any, catalog: str, schema: str) -> Any:
         """Return the statement's rows, or why there are none."""
         connection = Connection(self._harness_url, self._token)
-        body = json.dumps({"statement": statement, "catalog": catalog, "schema": schema}).encode()
+        body = json.dumps({"statement": statement, "values": list(values), "catalog": catalog, "schema": schema}).encode()
         try:
             status, content, _ = connection.send("POST", PATH, body)
             answer = json.loads(content)

@@ -10,6 +10,7 @@ from harness.platform_sql.service import PlatformSql
 
 class _Asked(msgspec.Struct):
     statement: str
+    values: list[str | None]
     catalog: str
     schema: str
 
@@ -20,7 +21,7 @@ def routes(service: PlatformSql) -> list[AnyRoute]:
     def execute(call: Call) -> object:
         asked = call.json(_Asked)
         try:
-            answer = service.execute(asked.statement, catalog=asked.catalog, schema=asked.schema)
+            answer = service.execute(asked.statement, values=asked.values, catalog=asked.catalog, schema=asked.schema)
         except SqlError as error:
             body = {"condition": error.condition, "sql_state": error.sql_state, "message": error.message}
             return Response(msgspec.json.encode(body), status_code=400, media_type="application/json")

@@ -49,10 +49,12 @@ class _Body(msgspec.Struct):
     catalog_name: str = ""
     schema_name: str = ""
     full_name_arg: str = ""
+    entity_type: str = ""
+    entity_name: str = ""
     path: str = ""
 
 
-def needs(asked: Asked) -> list[Need]:
+def needs(asked: Asked) -> list[Need]:  # noqa: PLR0911 - one return a kind of route
     """Return what a request needs; what everybody may ask needs nothing."""
     if asked.pattern.startswith(_LEGACY):
         return _of_legacy_models(asked)
@@ -64,6 +66,8 @@ def needs(asked: Asked) -> list[Need]:
             return within(Need(MANAGE, "table", _lowered(asked.params.get("name") or _body(asked).full_name_arg)))
         case "workspace-bindings" | "bindings":
             return [Need(MANAGE, "catalog", _lowered(asked.params["name"]))]
+    if kind == "entity-tag-assignments":
+        return _of_tags(asked)
     if kind not in _KINDS:
         return []  # the metastore, and lists of what a harness has none of
     return _of_securables(asked, kind, rest) if rest else _of_all(asked, kind)
@@ -119,6 +123,17 @@ def _of_securables(asked: Asked, kind: str, rest: str) -> list[Need]:
         body = _body(asked)
         name = _lowered(f"{body.catalog_name}.{body.schema_name}.{body.name}")
     return within(Need(_SEEN[kind] if asked.method == "GET" else MANAGE, _KINDS[kind], name))
+
+
+def _of_tags(asked: Asked) -> list[Need]:
+    """What tags need, by what they are on; those of a column by its table."""
+    body = _body(asked)
+    kind, name = asked.params.get("kind") or body.entity_type, _lowered(asked.params.get("name") or body.entity_name)
+    if kind == "columns":
+        kind, name = "tables", name.rsplit(".", 1)[0]
+    if kind not in _SEEN:
+        return []  # refused by its kind
+    return within(Need(_SEEN[kind] if asked.method == "GET" else "APPLY_TAG", _KINDS[kind], name))
 
 
 def _of_legacy_models(asked: Asked) -> list[Need]:

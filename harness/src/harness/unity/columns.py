@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from harness.unity.model import ColumnInfo
+from harness.errors import ApiError
+from harness.unity.model import ColumnInfo, TableInfo
 
 # Delta's primitive type -> (type_name of the API, text of Spark SQL).
 _PRIMITIVES = {
@@ -57,6 +58,18 @@ def columns(schema_json: str, partition_columns: Sequence[str]) -> list[ColumnIn
     partitions = {name: index for index, name in enumerate(partition_columns)}
     fields = msgspec.json.decode(schema_json, type=_Struct).fields
     return [_column(position, each, partitions) for position, each in enumerate(fields)]
+
+
+def column_key(table: TableInfo, name: str) -> str:
+    """Return what a column is called for as long as it is in its table, however users call it then; raise the platform's 404 for another.
+
+    Delta renames and drops columns only in tables that map their names: github.com/delta-io/delta/blob/master/PROTOCOL.md#column-mapping.
+    """
+    found = next((each for each in table.columns if each.name.lower() == name.lower()), None)
+    if found is None:
+        raise ApiError(404, "COLUMN_DOES_NOT_EXIST", f"Column '{name}' does not exist in table '{table.full_name}'.")
+    physical = msgspec.json.decode(found.type_json, type=Field).metadata.get("delta.columnMapping.physicalName", found.name)
+    return str(physical)
 
 
 def type_text(delta: DeltaType) -> str:

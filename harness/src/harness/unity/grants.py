@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import ApiError
 from harness.state import Documents, Store
+from harness.unity.privileges import check_applicable, named
 
 IdOf = Callable[[str, str], str]
 """The id of the securable of a type and full name; raises the platform's errors for one that is not there."""
@@ -31,7 +32,7 @@ class Granted:
         for each in changes:
             if not each.principal:
                 raise ApiError(400, "INVALID_PARAMETER_VALUE", "principal must not be empty")
-            held = (set(after.get(each.principal, [])) | {_named(name) for name in each.add}) - {_named(name) for name in each.remove}
+            held = (set(after.get(each.principal, [])) | {named(name) for name in each.add}) - {named(name) for name in each.remove}
             after[each.principal] = sorted(held)
         return Granted({principal: names for principal, names in after.items() if names})
 
@@ -59,6 +60,7 @@ class Grants:
     def update(self, kind: str, full_name: str, changes: Sequence[Change]) -> Granted:
         """Grant and take away, and return what is granted then."""
         securable = self._id_of(kind, full_name)
+        check_applicable([privilege for each in changes for privilege in each.add], kind.lower())
         with self._granted.transaction():
             return self._granted.put(securable, (self._granted.get(securable) or Granted()).changed(changes))
 
@@ -82,11 +84,3 @@ def chain(kind: str, full_name: str) -> list[tuple[str, str]]:
     parts = full_name.split(".")
     holders = [(above, ".".join(parts[:count])) for above, count in (("schema", 2), ("catalog", 1)) if count < len(parts)]
     return [(kind.lower(), full_name), *holders]
-
-
-def _named(privilege: str) -> str:
-    # Assumption: 'USE SCHEMA' of SQL and 'USE_SCHEMA' of the API are one; a name that no privilege can have is refused in these words.
-    name = privilege.strip().upper().replace(" ", "_")
-    if not name.replace("_", "").isalpha() or not name.isascii():
-        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Privilege '{privilege}' is not valid")
-    return name

@@ -81,25 +81,35 @@ TABLE_PRIVILEGES = _relation("table_privileges", f"grantor grantee {_TABLE} priv
 VOLUME_PRIVILEGES = _relation(
     "volume_privileges", "grantor grantee volume_catalog volume_schema volume_name privilege_type is_grantable inherited_from"
 )
+CATALOG_TAGS = _relation("catalog_tags", "catalog_name tag_name tag_value")
+SCHEMA_TAGS = _relation("schema_tags", "catalog_name schema_name tag_name tag_value")
+TABLE_TAGS = _relation("table_tags", "catalog_name schema_name table_name tag_name tag_value")
+COLUMN_TAGS = _relation("column_tags", "catalog_name schema_name table_name column_name tag_name tag_value")
+VOLUME_TAGS = _relation("volume_tags", "catalog_name schema_name volume_name tag_name tag_value")
 INFORMATION_SCHEMA_CATALOG_NAME = _relation("information_schema_catalog_name", "catalog_name")
 
 RELATIONS: Mapping[str, Relation] = {
     each.name: each
     for each in (
         CATALOG_PRIVILEGES,
+        CATALOG_TAGS,
         CATALOGS,
+        COLUMN_TAGS,
         COLUMNS,
         INFORMATION_SCHEMA_CATALOG_NAME,
         KEY_COLUMN_USAGE,
         REFERENTIAL_CONSTRAINTS,
         ROUTINES,
         SCHEMA_PRIVILEGES,
+        SCHEMA_TAGS,
         SCHEMATA,
         TABLE_CONSTRAINTS,
         TABLE_PRIVILEGES,
+        TABLE_TAGS,
         TABLES,
         VIEWS,
         VOLUME_PRIVILEGES,
+        VOLUME_TAGS,
         VOLUMES,
     )
 }

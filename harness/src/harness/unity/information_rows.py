@@ -38,6 +38,7 @@ class InformationSchema:
         by_catalog: dict[str, Callable[[CatalogRecord], Iterable[Row]]] = {
             "catalogs": lambda found: [_catalog(found)],
             "catalog_privileges": lambda found: self._privileges(model.CATALOG_PRIVILEGES, "catalog", found.name),
+            "catalog_tags": lambda found: self._tags("catalogs", found.name),
             "schemata": lambda found: map(_schema, self._schemas(found)),
         }
         if relation in by_catalog:
@@ -45,6 +46,8 @@ class InformationSchema:
         schemas = self._schemas(catalog)
         by_schema: dict[str, Callable[[SchemaRecord], Iterable[Row]]] = {
             "schema_privileges": lambda schema: self._privileges(model.SCHEMA_PRIVILEGES, "schema", schema.full_name),
+            "schema_tags": lambda schema: self._tags("schemas", schema.full_name),
+            "volume_tags": lambda schema: chain.from_iterable(self._tags("volumes", each.full_name) for each in self._volumes(schema)),
             "volumes": lambda schema: map(self._volume, self._volumes(schema)),
             "volume_privileges": lambda schema: chain.from_iterable(
                 self._privileges(model.VOLUME_PRIVILEGES, "volume", each.full_name) for each in self._volumes(schema)
@@ -64,6 +67,8 @@ class InformationSchema:
             "table_constraints": lambda: [_constraint(table, key) for key in table.constraints],
             "key_column_usage": lambda: (row for key in table.constraints for row in _key_columns(table, key)),
             "referential_constraints": lambda: [self._referring(table, key) for key in table.constraints if key.parent_table],
+            "table_tags": lambda: self._tags("tables", table.full_name),
+            "column_tags": lambda: ((*_place(table).values(), column, tag.key, tag.value) for column, tag in self.unity.column_tags(table)),
             "table_privileges": lambda: self._privileges(model.TABLE_PRIVILEGES, "table", table.full_name),
         }
         return rows[relation]()
@@ -113,6 +118,14 @@ class InformationSchema:
                     inherited_from=_from(each),
                     **place,
                 )
+
+    def _tags(self, kind: str, full_name: str) -> Iterator[Row]:
+        try:
+            held = self.unity.tags.list(kind, full_name)
+        except ApiError:  # gone since it was listed
+            return
+        for tag in held:
+            yield (*full_name.split("."), tag.key, tag.value)
 
     def _referring(self, table: TableInfo, key: Constraint) -> Row:
         catalog, schema, _ = key.parent_table.split(".")

@@ -11,6 +11,7 @@ from harness.unity.namespaces_routes import namespaces_routes
 from harness.unity.registry_routes import registry_routes
 from harness.unity.service import UnityService
 from harness.unity.tables_routes import tables_routes
+from harness.unity.tags_routes import tags_routes
 from harness.unity.volumes_routes import volumes_routes
 
 
@@ -22,6 +23,7 @@ def routes(service: UnityService) -> list[AnyRoute]:
         *volumes_routes(service),
         *functions_routes(service.functions),
         *grants_routes(service.grants),
+        *tags_routes(service.tags),
         *metastore_routes(service),
         *information_routes(InformationSchema(service)),
         *models_routes(service.registry),

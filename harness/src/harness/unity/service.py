@@ -9,16 +9,18 @@ from harness.errors import ApiError, NotEmulated
 from harness.ids import Ids
 from harness.names import FullName, check_name
 from harness.state import Store
+from harness.unity.columns import column_key
 from harness.unity.constraints import Constraints
 from harness.unity.folders import Folders, is_table, visible
 from harness.unity.functions import FunctionInfo, Functions
 from harness.unity.grants import Grants
-from harness.unity.model import METASTORE_ID, VolumeRecord
+from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
 from harness.unity.ports import CatalogCreated, TableDropped
 from harness.unity.registry import ModelRegistry
 from harness.unity.relations import Relations
 from harness.unity.tables import Tables
+from harness.unity.tags import Tag, Tags
 from harness.unity.volumes import VolumeCatalog
 
 
@@ -53,6 +55,7 @@ class UnityService:
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
         self.registry = ModelRegistry(root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store)
         self.grants = Grants(store=store, id_of=self._securable_id)
+        self.tags = Tags(store=store, clock=clock, user=user, id_of=self._tagged_id)
 
     def delete_schema(self, full_name: str, *, force: bool) -> None:
         """Remove a schema; what it holds goes with it when `force`, and otherwise keeps it."""
@@ -124,6 +127,22 @@ class UnityService:
             raise NotEmulated(f"securables of type {kind}")
         return owners[kind.lower()]()
 
+    def column_tags(self, table: TableInfo) -> list[tuple[str, Tag]]:
+        """Return the tags on the columns of a table, each with its column's name."""
+        return [(column.name, tag) for column in table.columns for tag in self.tags.of(_column_id(table, column.name))]
+
+    def _tagged_id(self, kind: str, full_name: str) -> str:
+        match kind:
+            case "catalogs" | "schemas" | "tables" | "volumes":
+                return self._securable_id(kind.removesuffix("s"), full_name)
+            case "columns":
+                *table, column = full_name.split(".", 3)
+                return _column_id(self.relations.get(FullName.parse(".".join(table))), column)
+            case "functions":
+                raise NotEmulated("tags on functions")
+        known = "catalogs, schemas, tables, columns, volumes"
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"entity_type '{kind}' is not valid; expected one of {known}")
+
     def table_kinds(self, catalog: str) -> list[tuple[FullName, str]]:
         """Return the names of all relations of a catalog but those of its information schema, and of which type each is."""
         schemas = self.namespaces.schemas(catalog)
@@ -187,3 +206,7 @@ def _metastore_id(name: str) -> str:
 
 def _not_empty(what: str, name: str, why: str) -> ApiError:
     return ApiError(400, f"{what.upper()}_NOT_EMPTY", f"{what} '{name}' is not empty. {why}")
+
+
+def _column_id(table: TableInfo, column: str) -> str:
+    return f"{table.table_id}/{column_key(table, column)}"

@@ -17,7 +17,11 @@ _KEY = "harness.constraint."  # what Spark declares is a property of the table: 
 
 
 class Tables:
-    """Delta tables under the warehouse. A table's id is its Delta metadata id: a table dropped and made again is another one."""
+    """Delta tables under the warehouse.
+
+    A table's id is the one that its log began with: a table that is replaced (`CREATE OR REPLACE`) stays itself, with its grants and tags;
+    one that is dropped and made again is another.
+    """
 
     def __init__(self, *, folders: Folders, store: Store, user: str, on_table_dropped: Callable[[FullName], None]) -> None:
         self._folders = folders
@@ -102,6 +106,26 @@ class Tables:
             return None
 
 
+class _MetaData(msgspec.Struct):
+    id: str
+
+
+class _Action(msgspec.Struct, rename={"metadata": "metaData"}):
+    metadata: _MetaData | None = None
+
+
+_action = msgspec.json.Decoder(_Action)
+
+
+def _first_id(folder: Path) -> str | None:
+    """Return the id that a table's first commit gave it; None when that commit is gone (Delta keeps it for 30 days after a checkpoint)."""
+    try:
+        lines = (folder / "_delta_log" / f"{0:020}.json").read_bytes().splitlines()
+    except FileNotFoundError:
+        return None
+    return next((found.id for line in lines if (found := _action.decode(line).metadata)), None)
+
+
 def read(folder: Path, name: FullName) -> TableInfo:
     """Return what a Delta log says of the table `name`, or raise the platform's 404."""
     from deltalake import DeltaTable
@@ -128,7 +152,7 @@ def read(folder: Path, name: FullName) -> TableInfo:
         catalog_name=name.catalog,
         schema_name=name.schema,
         full_name=str(name),
-        table_id=str(metadata.id),
+        table_id=_first_id(folder) or str(metadata.id),
         columns=columns(table.schema().to_json(), metadata.partition_columns),
         properties={**{key: value for key, value in metadata.configuration.items() if not key.startswith(_KEY)}, **told},
         storage_location=folder.as_uri(),

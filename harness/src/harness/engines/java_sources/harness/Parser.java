@@ -1,8 +1,5 @@
 package harness;
 
-import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.TableIdentifier;
@@ -20,9 +17,6 @@ import scala.collection.immutable.Seq;
 
 /** Delta's parser, with parameters repaired, the platform's own statements understood, and every catalog of the warehouse known. */
 final class Parser implements ParserInterface {
-  private static final Pattern USE_CATALOG =
-      Pattern.compile("\\s*USE\\s+CATALOG\\s+(.+?)\\s*;?\\s*", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
-
   private final SparkSession session;
   private final ParserInterface delta;
   private final ParserInterface spark = new SparkSqlParser();
@@ -35,15 +29,7 @@ final class Parser implements ParserInterface {
   @Override
   public LogicalPlan parsePlan(String sql) throws ParseException {
     Catalogs.meet(session);
-    Optional<String> ours = PlatformStatements.rewritten(sql); // first: Spark takes DESCRIBE CATALOG c for a table's column
-    if (ours.isPresent()) {
-      return spark.parsePlan(ours.get());
-    }
-    try {
-      return delta.parsePlan(sql);
-    } catch (ParseException error) {
-      return delta.parsePlan(rewritten(sql).orElseThrow(() -> error));
-    }
+    return delta.parsePlan(Rewriting.of(sql).orElse(sql)); // first: Spark takes DESCRIBE CATALOG c for a table's column
   }
 
   /**
@@ -57,10 +43,11 @@ final class Parser implements ParserInterface {
       return parsePlan(sql);
     }
     Catalogs.meet(session);
+    String text = Rewriting.of(sql).orElse(sql);
     try {
-      return spark.parsePlanWithParameters(sql, parameters);
+      return spark.parsePlanWithParameters(text, parameters);
     } catch (ParseException error) {
-      return parseAsDelta(sql, parameters);
+      return delta.parsePlanWithParameters(text, parameters);
     }
   }
 
@@ -68,20 +55,6 @@ final class Parser implements ParserInterface {
     return (parameters instanceof NamedParameterContext named && !named.params().iterator().hasNext())
         || (parameters instanceof PositionalParameterContext positional
             && !positional.params().iterator().hasNext());
-  }
-
-  private LogicalPlan parseAsDelta(String sql, ParameterContext parameters) throws ParseException {
-    try {
-      return delta.parsePlanWithParameters(sql, parameters);
-    } catch (ParseException error) {
-      String text = rewritten(sql).orElseThrow(() -> error);
-      return spark.parsePlanWithParameters(text, parameters);
-    }
-  }
-
-  private static Optional<String> rewritten(String sql) {
-    Matcher match = USE_CATALOG.matcher(sql);
-    return match.matches() ? Optional.of("SET CATALOG " + match.group(1)) : Optional.empty();
   }
 
   @Override

@@ -1,13 +1,14 @@
 package harness;
 
 import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Optional;
-import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.connector.catalog.CatalogManager;
 import org.apache.spark.sql.connector.catalog.Identifier;
@@ -23,21 +24,14 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * Statements that Unity Catalog knows and Spark does not: the parser makes each a {@code CALL} of the one procedure of this catalog, which
- * Spark carries out at once and once, and the harness answers (harness/platform_sql).
+ * Statements that Unity Catalog knows and Spark does not: {@link Rewriting} makes each a {@code CALL} of the one procedure of this
+ * catalog, which Spark carries out at once and once, and the harness answers (harness/platform_sql).
  */
 public final class PlatformStatements implements ProcedureCatalog, UnboundProcedure, BoundProcedure {
   /** No user's catalog can have this name: folders that begin with an underscore are none. */
   static final String CATALOG = "__harness";
 
-  private static final String NAME = "platform_statement";
-  private static final Pattern OURS =
-      Pattern.compile(
-          "(?:\\s|--[^\\n]*(?:\\n|$)|/\\*.*?\\*/)*+"
-              + "(?:(?:CREATE|DROP|ALTER|DESCRIBE|DESC)\\s+CATALOG\\s|SHOW\\s+CATALOGS\\b"
-              + "|(?:CREATE|CREATE\\s+EXTERNAL|DROP|ALTER|DESCRIBE|DESC)\\s+VOLUME\\s|SHOW\\s+VOLUMES\\b"
-              + "|GRANT\\s|REVOKE\\s|SHOW\\s+GRANTS?\\b|COMMENT\\s+ON\\s+(?:CATALOG|VOLUME)\\s|LIST\\s+['\"])",
-          Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+  static final String NAME = "platform_statement";
 
   private static volatile Asker asker;
 
@@ -47,7 +41,8 @@ public final class PlatformStatements implements ProcedureCatalog, UnboundProced
 
   /** The Python side. */
   public interface Asker {
-    Answer ask(String statement, String catalog, String schema);
+    /** The values are what stands in the statement as `?0`, `?1` and so on; they may be null. */
+    Answer ask(String statement, List<String> values, String catalog, String schema);
   }
 
   public static void register(Asker given) {
@@ -60,15 +55,6 @@ public final class PlatformStatements implements ProcedureCatalog, UnboundProced
 
   public static Answer failed(String condition, String sqlState, String message) {
     return new Answer(null, null, condition, sqlState, message);
-  }
-
-  /** The call that a statement of ours means. */
-  static Optional<String> rewritten(String sql) {
-    if (!OURS.matcher(sql).lookingAt()) {
-      return Optional.empty();
-    }
-    String text = HexFormat.of().formatHex(sql.getBytes(StandardCharsets.UTF_8)); // no setting of the session reads it otherwise
-    return Optional.of("CALL " + CATALOG + ".system." + NAME + "(X'" + text + "')");
   }
 
   @Override
@@ -104,7 +90,8 @@ public final class PlatformStatements implements ProcedureCatalog, UnboundProced
   @Override
   public ProcedureParameter[] parameters() {
     return new ProcedureParameter[] {
-      ProcedureParameter.in("statement", DataTypes.BinaryType).build()
+      ProcedureParameter.in("statement", DataTypes.BinaryType).build(),
+      ProcedureParameter.in("values", DataTypes.createArrayType(DataTypes.StringType)).build()
     };
   }
 
@@ -120,13 +107,21 @@ public final class PlatformStatements implements ProcedureCatalog, UnboundProced
     Answer answer =
         asker.ask(
             new String(arguments.getBinary(0), StandardCharsets.UTF_8),
+            values(arguments.getArray(1)),
             place.currentCatalog().name(),
             namespace.length == 0 ? "default" : namespace[0]);
     if (answer.condition() != null) {
       throw PlatformStatements.<RuntimeException>unchecked(
           Errors.of(answer.condition(), answer.sqlState(), answer.message()));
     }
+    Catalogs.meet(SparkSession.active()); // the next statement of a script may name one that this made
     return answer.schema().isEmpty() ? List.<Scan>of().iterator() : List.of(scan(answer)).iterator();
+  }
+
+  private static List<String> values(ArrayData given) {
+    return IntStream.range(0, given.numElements())
+        .mapToObj(at -> given.isNullAt(at) ? null : given.getUTF8String(at).toString())
+        .collect(Collectors.toCollection(ArrayList::new));
   }
 
   private static Scan scan(Answer answer) {
