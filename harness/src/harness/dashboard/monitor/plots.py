@@ -18,7 +18,7 @@ from harness.dashboard.monitor.drifting import MODERATE, SIGNIFICANT
 from harness.dashboard.monitor.facts import Flags, Numbers
 from harness.dashboard.text import number
 
-_TOUCHED = 120  # windows up to which each has a text of its own under the pointer
+TOUCHED = 120  # windows up to which each has a text of its own under the pointer
 _CELLS = 160  # squares across up to which a heat map has one for each window
 _TONES = ("p0", "p1", "p2")
 
@@ -78,7 +78,7 @@ def lines(frame: Frame, scale_: Scale, values: Numbers, band: Band | None, worse
         Markup('<path class="line m{}" d="{}"/>').format(position + 1, _path(each, scale_)) for position, each in enumerate(models)
     )
     parts.append(Markup('<path class="line main" d="{}"/>').format(_path(values, scale_)))
-    if len(values) <= _TOUCHED:
+    if len(values) <= TOUCHED:
         parts.append(Markup('<path class="dots main" d="{}"/>').format(_dots(values, scale_, np.isfinite(values))))
     if worse is not None and worse.any():
         parts.append(Markup('<path class="dots worse" d="{}"/>').format(_dots(values, scale_, worse)))
@@ -95,7 +95,7 @@ def bars(frame: Frame, scale_: Scale, values: Numbers) -> Markup:
 
 def heat(frame: Frame, values: Numbers, sure: Flags) -> Markup:
     """Return one row of a heat map: a square for each window, or for each few with the worst of them, when there are many."""
-    every = max(1, math.ceil(len(values) / _CELLS))
+    every = windows_a_square(len(values))
     shapes: dict[str, list[str]] = {tone: [] for tone in _TONES}
     dots: list[str] = []
     for start in range(0, len(values), every):
@@ -110,6 +110,11 @@ def heat(frame: Frame, values: Numbers, sure: Flags) -> Markup:
     if dots:
         parts.append(Markup('<path class="dots sure" d="{}"/>').format("".join(dots)))
     return _zoomed(frame, [*parts, *_touches(frame)], "strip")
+
+
+def windows_a_square(windows: int) -> int:
+    """Return how many windows one square of a heat map stands for."""
+    return max(1, math.ceil(windows / _CELLS))
 
 
 def tone(value: float) -> str:
@@ -204,7 +209,7 @@ def _dots(values: Numbers, scale_: Scale, where: Flags) -> str:
 
 def _touches(frame: Frame) -> list[Markup]:
     """Return an invisible column for each window that says its numbers under the pointer."""
-    shown = frame.names if len(frame.names) <= _TOUCHED else ()
+    shown = frame.names if len(frame.names) <= TOUCHED else ()
     return [
         Markup('<rect class="touch" x="{}" y="0" width="1" height="100"><title>{}</title></rect>').format(at, name)
         for at, name in enumerate(shown)

@@ -13,14 +13,15 @@ from markupsafe import Markup
 from harness.dashboard.monitor import words
 from harness.dashboard.monitor.alerts import AlertsOf, Shown, shown
 from harness.dashboard.monitor.distributions import Details, confusion, distribution
-from harness.dashboard.monitor.drifting import heat_maps, latest_drifted
+from harness.dashboard.monitor.drifting import HeatMap, heat_maps, latest_drifted
 from harness.dashboard.monitor.environment import environment
 from harness.dashboard.monitor.facts import TABLE, Facts, Group, Numbers, matrix, series
-from harness.dashboard.monitor.plots import Frame
+from harness.dashboard.monitor.plots import TOUCHED, Frame, windows_a_square
 from harness.dashboard.monitor.quality import Quality, quality
 from harness.dashboard.monitor.selection import Selection, moment
 from harness.dashboard.monitor.slices import slices
 from harness.dashboard.monitor.subject import Subject
+from harness.dashboard.text import number
 
 GROUP = ("granularity", "model", "slice")
 DEPENDS: Mapping[str, tuple[str, ...]] = {
@@ -57,6 +58,7 @@ class Sections:
     def __init__(self, board: Board) -> None:
         self.board = board
         self._keys = count()
+        self._maps: dict[tuple[Group, str, str], tuple[HeatMap, ...]] = {}
         self._macros = environment.get_template("sections.html.j2").make_module({"subject": board.subject})
 
     def draw(self, name: str, chosen: Selection) -> Markup:
@@ -88,7 +90,7 @@ class Sections:
         rows = series(facts.windows(group), "count", axis=chosen.axis)
         there = np.flatnonzero(np.isfinite(rows[: chosen.last + 1]))
         at = int(there[-1]) if len(there) else None
-        maps = heat_maps(facts, group, drift_type=chosen.drift_type, measure="psi")
+        maps = self._heat_maps(chosen, "psi")
         judged = self.judged(chosen)
         return {
             "rows": None if at is None else rows[at],
@@ -108,8 +110,13 @@ class Sections:
         return {"found": self.judged(chosen)}
 
     def _drift(self, chosen: Selection) -> dict[str, object]:
-        maps = heat_maps(self.board.facts, chosen.group, drift_type=chosen.drift_type, measure=chosen.measure)
-        return {"maps": maps}
+        return {"maps": self._heat_maps(chosen, chosen.measure), "each": windows_a_square(len(chosen.axis))}
+
+    def _heat_maps(self, chosen: Selection, measure: str) -> tuple[HeatMap, ...]:
+        key = (chosen.group, chosen.drift_type, measure)
+        if key not in self._maps:
+            self._maps[key] = heat_maps(self.board.facts, chosen.group, drift_type=chosen.drift_type, measure=measure)
+        return self._maps[key]
 
     def _distribution(self, chosen: Selection) -> dict[str, object]:
         if chosen.column is None or chosen.is_empty:
@@ -200,9 +207,9 @@ class Drawing:
         return words.full(int(self.chosen.axis.starts[position]), daily=self.daily)
 
     def names(self, *values: Numbers) -> list[str]:
-        """Return for each window what the pointer says over it; nothing where no value is."""
-        from harness.dashboard.text import number
-
+        """Return for each window what the pointer says over it; nothing where no value is, or where windows are too narrow to point at."""
+        if len(self.chosen.axis) > TOUCHED:
+            return []
         said = []
         for at in range(len(self.chosen.axis)):
             here = [number(float(each[at])) for each in values if np.isfinite(each[at])]
