@@ -38,16 +38,27 @@ class Harness:
     Entering returns when everything answers; leaving ends every process it started, in reverse order.
     """
 
-    def __init__(self, layout: Layout, progress: Progress, *, port: int = 0, token: str | None = None, user: str = USER_NAME) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        progress: Progress,
+        *,
+        port: int = 0,
+        token: str | None = None,
+        user: str = USER_NAME,
+        time_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         """`port` 0 takes a free one; `token` None draws one, the same again in the same state folder.
 
-        `user`: whose the token is, an email address or the application id of a service principal.
+        `user`: whose the token is, an email address or the application id of a service principal. `time_ns`: what calls to served models
+        are dated by in inference tables, in nanoseconds since 1970.
         """
         self._layout = Layout(layout.state.absolute())  # its processes need not share our working folder
         self._progress = progress
         self._port = port
         self._token = token
         self._user = checked_user(user)
+        self._time_ns = time_ns
         self._closing = ExitStack()
         self._connection: Connection | None = None
         self._lifeline = Lifeline()
@@ -100,7 +111,7 @@ class Harness:
         host = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
         token = self._token or _token(layout)
         self._closing.callback(self._lifeline.close)
-        parts = build(layout, self._lifeline, host=host, token=token, user=self._user)
+        parts = build(layout, self._lifeline, host=host, token=token, user=self._user, time_ns=self._time_ns)
         self._last_call = parts.last_call
         self._closing.callback(parts.close)
         self._closing.enter_context(observed(parts.calls.add))

@@ -44,6 +44,30 @@ class FakeClock:
         self._now += dt.timedelta(seconds=seconds)
 
 
+class MovingClock:
+    """A clock that goes as the machine's does, from the time that it was last set to."""
+
+    def __init__(self, now: dt.datetime) -> None:
+        self.set(now)
+
+    def set(self, now: dt.datetime) -> None:
+        """Go on from `now`."""
+        self._set = (now, time.monotonic())  # one assignment: others read it meanwhile
+
+    def now(self) -> dt.datetime:
+        """Return the time set, and what has passed since."""
+        now, since = self._set
+        return now + dt.timedelta(seconds=time.monotonic() - since)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        time.sleep(seconds)
+
+    def time_ns(self) -> int:
+        """Return the time as nanoseconds since 1970."""
+        return int(self.now().timestamp() * 1_000_000) * 1_000
+
+
 def millis(moment: dt.datetime) -> int:
     """Return `moment` as milliseconds since 1970, the platform's unit for times in JSON."""
     return int(moment.timestamp() * 1000)

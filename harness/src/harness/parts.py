@@ -140,8 +140,10 @@ class MonitoredTables:
         return self.unity.schema_by_id(schema_id)
 
 
-def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: str = USER_NAME) -> Parts:
-    """Return the parts of a harness that answers `user` at `host`; nothing is started."""
+def build(
+    layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: str = USER_NAME, time_ns: Callable[[], int] = time.time_ns
+) -> Parts:
+    """Return the parts of a harness that answers `user` at `host`; nothing is started. `time_ns`: what calls to models are dated by."""
     clock, ids, store = SystemClock(), RandomIds(), Store(layout.database)
     key = signing_key(layout.signing_key)
     credentials = Credentials(clock=clock, ids=ids, key=key, host=host, personal_token=token, user=user)
@@ -177,6 +179,7 @@ def build(layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: st
         secrets=secrets,
         host_url=host,
         parents=tasks.parents,
+        time_ns=time_ns,
     )
     monitor_settings = settings.monitor_settings(os.environ.get(settings.SETTING, settings.EXACT))
     monitors = MonitoringService(

@@ -187,6 +187,25 @@ def test_a_column_that_tells_the_time_is_not_judged() -> None:
     ]
 
 
+def test_a_column_of_names_is_not_judged() -> None:
+    """Request ids are others in every window; a text that changes once and stays so alarms."""
+    days = [
+        rows(number, {"request": [f"{number} {row % 4}" for row in range(400)], "zone": ["north" if number < 3 else "nord"] * 400})
+        for number in range(5)
+    ]
+
+    assert [(alert.column_name, alert.window_start) for alert in alerts(metrics(*days))] == [("zone", day(3))]
+
+
+def test_a_column_that_the_baseline_lacks_is_not_judged() -> None:
+    """What the model does not know is no drift of its data."""
+    base = rows(9, {}).append_column("zone", pa.array(["north"] * 400))
+    days = [rows(0, {"zone": ["north"] * 400, "status": [200] * 400}), rows(1, {"zone": ["north"] * 400, "status": [500] * 400})]
+
+    assert alerts(metrics(*days, baseline=base)) == []
+    assert [alert.column_name for alert in alerts(metrics(*days))] == ["status"]
+
+
 def test_a_column_may_be_left_out() -> None:
     """`ignore` names columns that nobody wants to hear of."""
     found = metrics(rows(1, {"distance": np.linspace(40.0, 50.0, 400)}), baseline=rows(0, {}))

@@ -28,7 +28,7 @@ from harness.config import USER_NAME, Layout
 from harness.engines.spark_aot import is_trained, start_training
 
 Progress = Callable[[str], None]
-_ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,17 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lines:
+class Lines:
     """A running job as lines of the dry run's own progress."""
 
     progress: Progress
 
     def task(self, task_key: str, state: str, seconds: float) -> None:
+        """Say how a task stands."""
         self.progress(f"{task_key} {state}" + (f" in {seconds:.1f} s" if seconds else ""))
 
     def output(self, task_key: str, text: str) -> None:
+        """Say what a task has printed."""
         for line in text.splitlines():
             self.progress(f"{task_key} │ {line}")
 
@@ -96,7 +98,7 @@ class Workflow:
         self._train = False
 
     def __enter__(self) -> Self:
-        self._folder = find_bundle(_ROOT)
+        self._folder = find_bundle(ROOT)
         self._choice = Choice(self._options.target, pairs(self._options.variables, "--var"), dict(os.environ))
         resolve(read_sources(self._folder), choice=self._choice, identity=Identity(USER_NAME, "http://127.0.0.1"))
         self._trips: pa.Table = sample_data.load_parquet(self._options.data) if self._options.data else sample_data.generate()
@@ -121,7 +123,7 @@ class Workflow:
             deploy(bundle, workspace, folder=self._folder, progress=self._progress)
         jobs = self._run_jobs(bundle, workspace)
         with self._phases.phase("report"):
-            told = self._report(data, jobs, names=_names(bundle), workspace=workspace)
+            told = self._report(data, jobs, names=names_of(bundle), workspace=workspace)
             page = self._draw(told)
         if told.succeeded and not is_trained():
             self._progress("Spark's start-up cache is being made in the background for the next run: about a minute, once")
@@ -146,7 +148,7 @@ class Workflow:
         done: list[JobReport] = []
         for name in JOBS:
             with self._phases.phase(name):
-                result = run_job(bundle, workspace, name, display=_Lines(self._progress))
+                result = run_job(bundle, workspace, name, display=Lines(self._progress))
             done.append(_job(result))
             if not result.succeeded:
                 explain(result, self._layout.logs)
@@ -189,7 +191,7 @@ def _job(result: RunResult) -> JobReport:
     return JobReport(result.job, result.run_id, result.result_state, tasks)
 
 
-def _names(bundle: Bundle) -> Names:
+def names_of(bundle: Bundle) -> Names:
     """Return the workflow's names, which the resolved bundle gives its jobs as parameters."""
     parameters = bundle.of_kind("jobs")[JOBS[0]].body["parameters"]
     assert isinstance(parameters, list)  # noqa: S101 - our own bundle declares them

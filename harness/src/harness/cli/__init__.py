@@ -1,6 +1,7 @@
 """The `harness` command."""
 
 import sys
+from importlib.metadata import entry_points
 from typing import Never
 
 import typer
@@ -37,4 +38,7 @@ def _commands() -> typer.Typer:
     app = typer.Typer(help="A Databricks workspace on one machine.", no_args_is_help=True, pretty_exceptions_enable=False)
     for module in (lifecycle, validating, bundle, serving, pages, doctor, environments, schedules, calls, routes):
         module.mount(app)
+    # What other distributions bring: each names a function that adds its commands to the application.
+    for entry in sorted(entry_points(group="harness.commands"), key=lambda entry: entry.name):
+        entry.load()(app)
     return app

@@ -22,12 +22,16 @@ class Scope(NamedTuple):
 
 @dataclass(slots=True)
 class Observed:
-    """One window, or the baseline: its profile rows by column, and its drift rows by column against what they are to be judged by."""
+    """One window, or the baseline: its profile rows by column, and its drift rows by column against what they are to be judged by.
+
+    `apart` is the total variation distance of categories from the window before, by column.
+    """
 
     start: datetime
     end: datetime
     profile: dict[str, MetricRow] = field(default_factory=dict)
     drift: dict[str, MetricRow] = field(default_factory=dict)
+    apart: dict[str, float] = field(default_factory=dict)
 
     def figure(self, column: str, name: str) -> float | None:
         """Return a figure of a column's profile row."""
@@ -63,17 +67,20 @@ def series_of(profile: Iterable[MetricRow], drift: Iterable[MetricRow], *, now: 
         window = _window(row, "window")
         observed = found.get(_scope(row, model_id_column), {}).get(window[0]) if window else None
         if observed is not None:
-            _keep(observed, row)
+            _keep(observed, row, baselines.get(_scope(row, model_id_column)._replace(granularity=None)))
     return [
         Series(scope, [windows[start] for start in sorted(windows)], baselines.get(scope._replace(granularity=None)))
         for scope, windows in sorted(found.items(), key=lambda item: [(part is not None, part or "") for part in item[0]])
     ]
 
 
-def _keep(observed: Observed, row: MetricRow) -> None:
-    # A window is judged by the baseline where there is one: after a lasting change, consecutive windows are alike again.
-    column = text(row, "column_name") or ""
-    if column not in observed.drift or row["drift_type"] == "BASELINE":
+def _keep(observed: Observed, row: MetricRow, baseline: Observed | None) -> None:
+    # A window is judged by the baseline where there is one: after a lasting change, consecutive windows are alike again. A column that
+    # the baseline lacks is none of the model's.
+    column, distance = text(row, "column_name") or "", number(row, "tv_distance")
+    if row["drift_type"] != "BASELINE" and distance is not None:
+        observed.apart[column] = distance
+    if (row["drift_type"] == "BASELINE") == (baseline is not None):
         observed.drift[column] = row
 
 

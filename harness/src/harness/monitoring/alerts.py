@@ -22,7 +22,9 @@ Severity = Literal["warning", "critical"]
 # At so many times the effect that matters, a warning is critical.
 _CRITICAL = 2.0
 # A column that is constant in so many of the windows, but not the same, tells the window's time.
-_CLOCK_SHARE, _FEWEST_WINDOWS = 2 / 3, 3
+_CLOCK_SHARE, _FEWEST_WINDOWS, _SEVERAL = 2 / 3, 3, 3
+# A column of names is one whose values are others in so many comparisons of windows that follow each other.
+_APART, _FEWEST_COMPARISONS = 0.999, 2
 _DAY = timedelta(days=1)
 
 
@@ -64,7 +66,9 @@ def find_alerts(
     limits = thresholds or AlertThresholds()
     alerts: list[Alert] = []
     for series in series_of(profile, drift, now=now, model_id_column=model_id_column):
-        ignore = limits.ignore | _clocks(series.windows, limits.rows) | ({model_id_column} if model_id_column else frozenset())
+        ignore = (
+            limits.ignore | _clocks(series, limits.rows) | _names(series.windows) | ({model_id_column} if model_id_column else frozenset())
+        )
         for number_, window in enumerate(series.windows):
             found = _found(series, number_, label_column, replace(limits, ignore=ignore))
             alerts.extend(_alert(series.scope, window, one) for one in found)
@@ -117,10 +121,13 @@ def _mean(weighted: Iterable[tuple[int, float | None]]) -> float | None:
     return sum(weight * value for weight, value in known) / sum(weight for weight, _ in known) if known else None
 
 
-def _clocks(windows: Sequence[Observed], fewest: int) -> frozenset[str]:
-    """Return the columns that only tell which window it is, as the month does in windows of a day: they differ from any reference."""
+def _clocks(series: Series, fewest: int) -> frozenset[str]:
+    """Return the columns that only tell which window it is, as the month does in windows of a day: they differ from any reference.
+
+    A constant that changes once, and is one in the baseline too, is another thing: a change.
+    """
     constants: dict[str, list[object]] = {}
-    for window in windows:
+    for window in series.windows:
         for column, row in window.profile.items():
             if column != TABLE and window.count(column) >= fewest:
                 constants.setdefault(column, []).append(_constant(row))
@@ -129,7 +136,24 @@ def _clocks(windows: Sequence[Observed], fewest: int) -> frozenset[str]:
         for column, values in constants.items()
         if len(values) >= _FEWEST_WINDOWS
         and sum(value is not None for value in values) >= _CLOCK_SHARE * len(values)
-        and len({value for value in values if value is not None}) > 1
+        and len({value for value in values if value is not None}) >= (2 if _varies(series.baseline, column) else _SEVERAL)
+    )
+
+
+def _varies(baseline: Observed | None, column: str) -> bool:
+    return baseline is not None and (baseline.figure(column, "distinct_count") or 0) > 1
+
+
+def _names(windows: Sequence[Observed]) -> frozenset[str]:
+    """Return the columns of names that no window shares with the one before: of requests, of rows."""
+    distances: dict[str, list[float]] = {}
+    for window in windows:
+        for column, distance in window.apart.items():
+            distances.setdefault(column, []).append(distance)
+    return frozenset(
+        column
+        for column, values in distances.items()
+        if len(values) >= _FEWEST_COMPARISONS and sum(value >= _APART for value in values) >= _CLOCK_SHARE * len(values)
     )
 
 

@@ -72,12 +72,23 @@ class _Entered(msgspec.Struct, frozen=True):
 class Invocations:
     """Routes calls by what was last published; touches neither disk nor database except through the payload log."""
 
-    def __init__(self, *, ids: Ids, fleet: Fleet, payloads: PayloadLog, limits: RateLimits, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        ids: Ids,
+        fleet: Fleet,
+        payloads: PayloadLog,
+        limits: RateLimits,
+        metrics: Metrics,
+        time_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`time_ns` is what calls are dated by, in nanoseconds since 1970."""
         self._ids = ids
         self._fleet = fleet
         self._payloads = payloads
         self._limits = limits
         self._metrics = metrics
+        self._time_ns = time_ns
         self._endpoints: dict[str, Endpoint] = {}
         self._waiting: set[asyncio.Task[None]] = set()
         self.ready_seconds = READY_SECONDS
@@ -97,7 +108,7 @@ class Invocations:
     def begin(self, call: Call) -> None:
         """Have the call answered by the model that the traffic split (or `served_name`) chooses; it is logged before it is answered."""
         call.request_id = self._ids.uuid()
-        call.received_ns = time.time_ns()
+        call.received_ns = self._time_ns()
         self.last_call = time.monotonic()
         try:
             self._admit(call)

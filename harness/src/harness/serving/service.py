@@ -1,7 +1,8 @@
 """The control plane of serving endpoints: documents, updates in the background, processes that match them."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import msgspec
@@ -46,6 +47,7 @@ class ServingService:
         host_url: str,
         parents: WarmParents | None = None,
         processes: ProcessSettings | None = None,
+        time_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._clock = clock
         self._ids = ids
@@ -66,7 +68,9 @@ class ServingService:
         )
         self.limits = RateLimits(clock)
         self.metrics = Metrics(clock)
-        self.invocations = Invocations(ids=ids, fleet=self._fleet, payloads=payloads, limits=self.limits, metrics=self.metrics)
+        self.invocations = Invocations(
+            ids=ids, fleet=self._fleet, payloads=payloads, limits=self.limits, metrics=self.metrics, time_ns=time_ns
+        )
         self._endpoints = Endpoints(clock=clock, store=store, publish=self.invocations.publish)
         self.settings = Settings(ids=ids, store=store, endpoints=self._endpoints, payloads=payloads)
         self.deployments = Deployments(clock=clock, endpoints=self._endpoints, fleet=self._fleet, records=self._records)
