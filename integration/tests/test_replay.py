@@ -17,6 +17,8 @@ from deltalake import DeltaTable
 
 from harness import sample_data
 from harness.errors import UserError
+from monitoring_unpacker import Quality
+from replay.judging import Judged, from_table, one_by_one
 from replay.months import Change, cast, real, synthetic
 from replay.page import render
 from replay.story import AlertReport, MonthReport, Story
@@ -135,6 +137,37 @@ def test_the_page_is_one_file_and_says_what_it_is_told() -> None:
     assert found == []
     assert "The verdict flipped in 2019-03: fares rose." in page
     assert "the fares of 2019-03 &lt;differ&gt;." in page
+
+
+def test_months_are_judged_by_what_was_there_when_they_were_over() -> None:
+    """Two usual months, three worse ones: the second of them flips the verdict and asks for a training, and so does the next."""
+    begins = [dt.datetime(2019, number, 1, tzinfo=dt.UTC) for number in range(1, 6)]
+    errors = [1.3, 1.3, 2.0, 2.0, 2.0]
+    quality = [Quality(None, 2_000, 1.3, 4.0), *(Quality(begin, 500, error, 6.0) for begin, error in zip(begins, errors, strict=True))]
+
+    found = list(one_by_one((quality, []), "1", begins))
+
+    assert [(each.verdict, each.retrain) for each in found] == [
+        ("ok", False),
+        ("ok", False),
+        ("ok", False),
+        ("alert", True),
+        ("alert", True),
+    ]
+    assert [(each.rows, each.error, each.usual) for each in found[1:3]] == [(500, 1.3, 1.3), (500, 2.0, 1.3)]
+
+
+def test_a_month_without_a_verdict_has_no_data() -> None:
+    """Of what the table of verdicts holds, only the month's own rows count."""
+    begins = [dt.datetime(2019, number, 1, tzinfo=dt.UTC) for number in (1, 2)]
+    table = [
+        {"window_start": begins[0], "check": "error", "value": 2.0, "reference": 1.3, "limit": 1.5, "rows": 99, "alert": True},
+        {"window_start": begins[0], "check": "verdict", "alert": True, "reason": "worse"},
+        {"window_start": begins[0], "check": "retrain", "alert": True, "reason": "worse"},
+    ]
+
+    assert from_table(table, begins[0]) == Judged("alert", "worse", retrain=True, rows=99, error=2.0, usual=1.3, limit=1.5)
+    assert from_table(table, begins[1]) == Judged("no_data", "", retrain=False)
 
 
 def test_a_play_needs_a_month_after_those_it_learns_from() -> None:

@@ -21,7 +21,7 @@ from taxi_fare_features import FEATURE_COLUMNS, KEY, TIME, feature_frame
 
 _REQUEST_ROWS = 500
 _DRIFT_SHOWN = 3
-_SECONDS_TO_LOG, _POLL = 60.0, 0.1
+_SECONDS_TO_LOG, _POLL = 120.0, 0.2
 # The rows that quality is computed of: those of the test split, a fifth of all, whose values tell nothing that `label` does not.
 _JUDGED_LABEL = "evaluation_label"
 # The one input that is another in every window of a month.
@@ -52,14 +52,18 @@ def perform(play: Play, stage: Stage, clock: MovingClock, told: Callable[[MonthR
 
 def _month(month: Month, stage: Stage, clock: MovingClock) -> MonthReport:
     begun = time.monotonic()
+    logged = _logged(stage)
     rows = _live(month, stage, clock)
+    _until_logged(stage, logged + _requests(rows))
     stage.monitor()
     judged = from_table(_rows(stage, stage.names.verdicts), month.begin)
     return _report(month, rows, stage, judged, seconds=round(time.monotonic() - begun, 1))
 
 
 def _at_once(play: Play, stage: Stage, clock: MovingClock) -> Iterator[MonthReport]:
+    logged = _logged(stage)
     lived = [(month, time.monotonic(), _live(month, stage, clock), time.monotonic()) for month in play.played]
+    _until_logged(stage, logged + sum(_requests(rows) for _, _, rows, _ in lived))
     stage.monitor()
     verdicts = one_by_one(stage.findings(), stage.version(), [month.begin for month in play.played])
     for (month, begun, rows, ended), judged in zip(lived, verdicts, strict=True):
@@ -76,17 +80,30 @@ def _live(month: Month, stage: Stage, clock: MovingClock) -> int:
 
 
 def _ask(rows: pd.DataFrame, stage: Stage, clock: MovingClock) -> None:
-    """Ask the served model for every trip, in the order of their days, and wait until the inference table has it all."""
-    logged = stage.warehouse.count(stage.names.payload)
-    chunks = [rows.iloc[start : start + _REQUEST_ROWS] for start in range(0, len(rows), _REQUEST_ROWS)]
-    for chunk in chunks:
+    """Ask the served model for every trip, in the order of their days."""
+    for start in range(0, len(rows), _REQUEST_ROWS):
+        chunk = rows.iloc[start : start + _REQUEST_ROWS]
         clock.set(chunk[TIME].iloc[-1].to_pydatetime())
         records = [{str(name): value for name, value in row.items()} for row in chunk[[KEY, *FEATURE_COLUMNS]].to_dict("records")]
         score(stage.workspace, stage.names.endpoint, records=records)
+
+
+def _requests(rows: int) -> int:
+    return -(-rows // _REQUEST_ROWS)
+
+
+def _logged(stage: Stage) -> int:
+    found = stage.warehouse.read(stage.names.payload, ["databricks_request_id"])
+    return 0 if found is None else int(found.num_rows)
+
+
+def _until_logged(stage: Stage, requests: int) -> None:
     until = time.monotonic() + _SECONDS_TO_LOG
-    while stage.warehouse.count(stage.names.payload) < logged + len(chunks):
+    while (found := _logged(stage)) < requests:
         if time.monotonic() > until:
-            raise UserError(f"{stage.names.payload}: {len(chunks)} requests were answered, and not logged within {_SECONDS_TO_LOG:.0f} s")
+            raise UserError(
+                f"{stage.names.payload}: {found} requests after {_SECONDS_TO_LOG:.0f} s; expected {requests}, all were answered"
+            )
         time.sleep(_POLL)
 
 
