@@ -29,14 +29,14 @@ from harness.sample_data import calibration as real
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 APPROACHES = ("ours", "KS on a grid", "PSI alone")
 GRID_PVALUE, PSI = 0.05, 0.2
-QUIET = {200: 200, 2_000: 200, 20_000: 100, 200_000: 40, 1_000_000: 16}
+QUIET = {200: 100, 2_000: 100, 20_000: 50, 200_000: 20, 1_000_000: 6}
 CHANGES = {
     "fares up 10 %": World(fares=1.1),
     "fares up 3 %": World(fares=1.03),
     "demand down to a quarter": World(demand=0.25),
 }
 BEFORE, AFTER, BASELINE = 4, 6, 10_000
-MOVED = {200: 20, 2_000: 12, 20_000: 4}
+MOVED = {200: 10, 2_000: 8, 20_000: 3}
 CONFIG = InferenceLogConfig(
     problem_type="INFERENCE_PROBLEM_TYPE_REGRESSION",
     timestamp_column="at",

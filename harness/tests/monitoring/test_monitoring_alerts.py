@@ -159,6 +159,16 @@ def test_an_unfinished_window_is_not_judged() -> None:
     assert [alert.column_name for alert in alerts(found, now=day(2))] == ["distance"]
 
 
+def test_a_window_says_the_same_when_others_have_followed() -> None:
+    """With a baseline, the rows of a day in the metric tables are those that it had when it was the newest."""
+    days, base = [rows(number, {}) for number in range(4)], rows(9, {})
+    early, late = metrics(*days[:2], baseline=base), metrics(*days, baseline=base)
+
+    for then, now in ((early.profile, late.profile), (early.drift, late.drift)):
+        told = [row for row in now.to_pylist() if row["window"] is None or row["window"]["end"] <= day(2)]
+        assert sorted(map(repr, told)) == sorted(map(repr, then.to_pylist()))
+
+
 def test_few_rows_are_not_judged() -> None:
     """Below the fewest rows even another world says nothing."""
     far = {"distance": np.full(29, 50.0), "label": np.full(29, 500.0)}
