@@ -17,8 +17,7 @@ from deltalake import DeltaTable
 
 from harness import sample_data
 from harness.errors import UserError
-from monitoring_unpacker import Quality
-from replay.judging import Judged, from_table, one_by_one
+from replay.judging import Judged, from_table
 from replay.months import Change, cast, real, synthetic
 from replay.page import render
 from replay.story import AlertReport, MonthReport, Story
@@ -137,24 +136,6 @@ def test_the_page_is_one_file_and_says_what_it_is_told() -> None:
     assert found == []
     assert "The verdict flipped in 2019-03: fares rose." in page
     assert "the fares of 2019-03 &lt;differ&gt;." in page
-
-
-def test_months_are_judged_by_what_was_there_when_they_were_over() -> None:
-    """Two usual months, three worse ones: the second of them flips the verdict and asks for a training, and so does the next."""
-    begins = [dt.datetime(2019, number, 1, tzinfo=dt.UTC) for number in range(1, 6)]
-    errors = [1.3, 1.3, 2.0, 2.0, 2.0]
-    quality = [Quality(None, 2_000, 1.3, 4.0), *(Quality(begin, 500, error, 6.0) for begin, error in zip(begins, errors, strict=True))]
-
-    found = list(one_by_one((quality, []), "1", begins))
-
-    assert [(each.verdict, each.retrain) for each in found] == [
-        ("ok", False),
-        ("ok", False),
-        ("ok", False),
-        ("alert", True),
-        ("alert", True),
-    ]
-    assert [(each.rows, each.error, each.usual) for each in found[1:3]] == [(500, 1.3, 1.3), (500, 2.0, 1.3)]
 
 
 def test_a_month_without_a_verdict_has_no_data() -> None:

@@ -50,9 +50,6 @@ def drift(
     state: Annotated[Path | None, typer.Option(help="New folder for everything (default: one below .harness/replays).")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the story as JSON.")] = None,
     *,
-    at_once: Annotated[
-        bool, typer.Option("--at-once", help="Run the monitoring job once, after the last month: the same verdicts, sooner.")
-    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the workspace running afterwards, until Ctrl-C.")] = False,
 ) -> None:
     """Train on the first months, then ask the served model month by month and see when the monitor's verdict flips, and why."""
@@ -66,7 +63,7 @@ def drift(
 
         change = Change(rise_at=rise_at or None, rise=rise, shock_at=shock_at or None, demand=demand)
         play = _play(data, first, months, rows=rows, train=train, fare_column=fare_column, change=change)
-        _perform(play, _new(state), console, report=report, at_once=at_once, keep=keep)
+        _perform(play, _new(state), console, report=report, keep=keep)
     except KeyboardInterrupt:
         console.print("interrupted; everything that was started has been ended")
         raise typer.Exit(INTERRUPTED) from None
@@ -85,7 +82,7 @@ def _play(
     return cast(made, train, f"Synthetic trips, {rows:,} in a usual month")
 
 
-def _perform(play: "Play", state: Path, console: Console, *, report: Path | None, at_once: bool, keep: bool) -> None:
+def _perform(play: "Play", state: Path, console: Console, *, report: Path | None, keep: bool) -> None:
     from dry_run.progress import Display
     from replay.play import clock_of, perform
     from replay.screen import line_of, show
@@ -96,7 +93,7 @@ def _perform(play: "Play", state: Path, console: Console, *, report: Path | None
         display.say(f"{play.source}; learning from {play.learned[0].label} to {play.learned[-1].label}; state in {state}")
         with Stage(state, clock, display.say) as stage:
             try:
-                story = perform(play, stage, clock, lambda month: display.say(line_of(month)), at_once=at_once)
+                story = perform(play, stage, clock, lambda month: display.say(line_of(month)))
             except TaskFailedError:
                 raise typer.Exit(1) from None
             show(_written(story, state, report), console)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ from deltalake import write_deltalake
 from harness.clock import MovingClock
 from harness.errors import UserError
 from harness.monitoring.alerts import Alert, AlertThresholds, find_alerts
-from replay.judging import Judged, from_table, one_by_one
+from replay.judging import Judged, from_table
 from replay.months import Month, Play, trips_of
 from replay.stage import Stage
 from replay.story import AlertReport, MonthReport, Story
@@ -33,19 +33,14 @@ def clock_of(play: Play) -> MovingClock:
     return MovingClock(play.learned[-1].end)
 
 
-def perform(play: Play, stage: Stage, clock: MovingClock, told: Callable[[MonthReport], None], *, at_once: bool = False) -> Story:
-    """Play all months; `told` hears of each as it is over.
-
-    `at_once`: the monitoring job runs once, when all months are over, and each is judged by what was there at its end. What the metric
-    tables say of a month does not change when others follow, and so neither does its verdict.
-    """
+def perform(play: Play, stage: Stage, clock: MovingClock, told: Callable[[MonthReport], None]) -> Story:
+    """Play all months; `told` hears of each as it is over."""
     begun = time.monotonic()
     stage.train(trips_of(play.learned))
-    months = _at_once(play, stage, clock) if at_once else (_month(month, stage, clock) for month in play.played)
     reports = []
-    for report in months:
-        reports.append(report)
-        told(report)
+    for month in play.played:
+        reports.append(_month(month, stage, clock))
+        told(reports[-1])
     labels = [month.label for month in play.learned]
     return Story(play.source, labels, reports, round(time.monotonic() - begun, 1))
 
@@ -58,16 +53,6 @@ def _month(month: Month, stage: Stage, clock: MovingClock) -> MonthReport:
     stage.monitor()
     judged = from_table(_rows(stage, stage.names.verdicts), month.begin)
     return _report(month, rows, stage, judged, seconds=round(time.monotonic() - begun, 1))
-
-
-def _at_once(play: Play, stage: Stage, clock: MovingClock) -> Iterator[MonthReport]:
-    logged = _logged(stage)
-    lived = [(month, time.monotonic(), _live(month, stage, clock), time.monotonic()) for month in play.played]
-    _until_logged(stage, logged + sum(_requests(rows) for _, _, rows, _ in lived))
-    stage.monitor()
-    verdicts = one_by_one(stage.findings(), stage.version(), [month.begin for month in play.played])
-    for (month, begun, rows, ended), judged in zip(lived, verdicts, strict=True):
-        yield _report(month, rows, stage, judged, seconds=round(ended - begun, 1))
 
 
 def _live(month: Month, stage: Stage, clock: MovingClock) -> int:

@@ -21,13 +21,9 @@ from harness.cli.bundle import explain
 from harness.cli.lifecycle import keep_log
 from harness.clock import MovingClock
 from harness.config import Layout
-from monitoring_unpacker import Drift, Metrics, Quality, metric_tables
-from serving_client import served_version
 
 Progress = Callable[[str], None]
 GRANULARITY = "1 month"
-# Whose drift counts for the verdict, as in resources/monitoring.job.yml.
-DRIFT_COLUMNS = ("trip_distance", "prediction")
 # A replay is about the months after; a search over a grid would not change its story.
 GRID = '{"n_estimators":[100],"max_depth":[4],"learning_rate":[0.1]}'
 _TASKS = ("monitoring", "verdict")
@@ -104,30 +100,6 @@ class Stage:
         """Unpack what was logged, attach labels, refresh the monitor, judge: the deployed tasks, with windows of a month."""
         run = self.workspace.jobs.run_now(self._job_id)
         self._succeeded(follow(self.workspace, "replay", run.run_id, display=_Silent()))
-
-    def version(self) -> str:
-        """Return the version of the model that serves."""
-        return served_version(self.workspace, self.names.endpoint, model=self.names.model)
-
-    def findings(self) -> tuple[list[Quality], list[Drift]]:
-        """Return what the verdict's task reads of the metric tables, of the version that serves."""
-        from pyspark.sql import SparkSession
-
-        profile, drift = metric_tables(self.names.processed, f"{self.names.catalog}.{self.names.schema}")
-        metrics = Metrics(
-            profile=profile,
-            drift=drift,
-            model_id_column="model_version",
-            version=self.version(),
-            granularity=GRANULARITY,
-            label="evaluation_label",
-            columns=DRIFT_COLUMNS,
-        )
-        spark = SparkSession.builder.remote(self.environment["SPARK_REMOTE"]).getOrCreate()
-        try:
-            return metrics.read(spark)
-        finally:
-            spark.stop()
 
     def _judging_job(self, deployed: int) -> int:
         settings = self.workspace.jobs.get(deployed).settings
