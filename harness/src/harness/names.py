@@ -7,8 +7,8 @@ from harness.errors import ApiError
 
 # "Object names can't include period, space, forward slash, ASCII control characters or DEL":
 # docs.databricks.com/aws/en/sql/language-manual/sql-ref-names. Assumption: no back-tick either (it quotes names), no other white space, no
-# backslash. FolderCatalog's `Folders` refuses the same.
-_REFUSED = re.compile(r"[./\\`\s\x00-\x1f\x7f]")
+# backslash, no half of a character. FolderCatalog's `Folders` refuses the same.
+_REFUSED = re.compile(r"[./\\`\s\x00-\x1f\x7f\ud800-\udfff]")
 MAX_LENGTH = 255
 # A part of a full name as SQL quotes it; only what needs no quotes can be a name here, so nothing is escaped inside.
 _QUOTED = re.compile(r"`(.*)`", re.DOTALL)

@@ -23,6 +23,9 @@ from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_credentials import ArtifactCredentials
 from harness.engines.mlflow_models import model_routes
 from harness.engines.mlflow_proxy import MlflowProxy
+from harness.engines.mlflow_traces import trace_routes
+from harness.engines.mlflow_ui import PREFIX as UI_PREFIX
+from harness.engines.mlflow_ui import MlflowUi
 from harness.engines.processes import Lifeline
 from harness.engines.spark import SparkEngine
 from harness.engines.spark_rows import SparkRows
@@ -32,6 +35,7 @@ from harness.errors import ApiError
 from harness.http import AnyRoute, application
 from harness.http.direct import DirectProtocol, protocol
 from harness.identity import Credentials, IdentityService, signing_key
+from harness.identity.browser import BrowserSessions
 from harness.identity.people_routes import people_routes
 from harness.ids import RandomIds
 from harness.inference_tables import InferenceTables
@@ -51,6 +55,7 @@ from harness.unity import access
 from harness.unity.access_routes import enforced, enforced_files
 from harness.unity.routes import routes as unity_routes
 from harness.unity.service import UnityService
+from harness.unity.ui_routes import ui_routes
 from harness.workspace.dbfs import DbfsService
 from harness.workspace.dbfs_routes import dbfs_routes
 from harness.workspace.files import FilesService
@@ -208,12 +213,13 @@ def build(
         data=WatchedData(unity_service, files),
         host_url=host,
     )
-    unity_answers, file_answers = unity_routes(unity_service), files_routes(files)
+    unity_answers, file_answers = [*unity_routes(unity_service), *ui_routes(unity_service.registry)], files_routes(files)
     if access.is_enforced(os.environ.get(access.SETTING)):
         guard = access.Access(grants=unity_service.grants, owner_of=unity_service.owner_of, administrator=user)
         unity_answers, file_answers = enforced(unity_answers, guard), enforced_files(file_answers, guard)
     owners = {"serving-endpoints": serving_service.owner, "jobs": _owner_of_job(job_service)}
-    proxy = MlflowProxy(url=lambda: mlflow.url)
+    proxy, ui = MlflowProxy(url=lambda: mlflow.url), MlflowUi(url=lambda: mlflow.url)
+    browsers = BrowserSessions(callers=credentials, clock=clock, ids=ids, prefix=UI_PREFIX)
     calls = Calls()
     answered: list[AnyRoute] = [
         *calls.routes(),
@@ -235,8 +241,11 @@ def build(
         *board_routes(boards),
         *sql.routes(statements, host_url=host, user=user),
         *platform_sql_routes(PlatformSql(unity_service, files)),
+        *trace_routes(),
         *ArtifactCredentials(ask=proxy.ask, sign=files.signed_url).routes(),
         *model_routes(proxy.ask, user),
+        *browsers.routes(),
+        *ui.routes(),
         *proxy.routes(),  # last: Unity Catalog's routes lie under the same prefix
     ]
 
@@ -244,9 +253,10 @@ def build(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await proxy.close()
+        await ui.close()
 
     direct = protocol(serving.DirectInvocations(serving_service.invocations, credentials))
-    called = _LastCall(application(answered, callers=credentials, lifespan=lifespan))
+    called = _LastCall(browsers.guard(application(answered, callers=credentials, lifespan=lifespan)))
     return Parts(
         spark=spark,
         mlflow=mlflow,

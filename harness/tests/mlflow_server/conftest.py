@@ -13,12 +13,15 @@ from harness.config import USER_NAME, Layout
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_credentials import ArtifactCredentials
 from harness.engines.mlflow_proxy import MlflowProxy
+from harness.engines.mlflow_traces import trace_routes
+from harness.engines.mlflow_ui import MlflowUi
 from harness.engines.processes import Lifeline
 from harness.http import OneToken, application
 from harness.ids import RandomIds
 from harness.state import Store
 from harness.unity.routes import routes as unity_routes
 from harness.unity.service import UnityService
+from harness.unity.ui_routes import ui_routes
 from harness.workspace.files import FilesService
 from harness.workspace.files_routes import routes as files_routes
 from harness.workspace.routes import identity_routes
@@ -45,9 +48,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     mlflow_server.start(print)
     unity = UnityService(layout=layout, clock=clock, ids=RandomIds(), store=store, user=USER_NAME)
     files = FilesService(layout=layout, clock=clock, volumes=unity, secret=b"key")
-    proxy = MlflowProxy(url=lambda: mlflow_server.url)
+    proxy, ui = MlflowProxy(url=lambda: mlflow_server.url), MlflowUi(url=lambda: mlflow_server.url)
     credentials = ArtifactCredentials(ask=proxy.ask, sign=files.signed_url)
-    table = [*identity_routes(), *files_routes(files), *unity_routes(unity), *credentials.routes(), *proxy.routes()]
+    services = [*identity_routes(), *files_routes(files), *unity_routes(unity), *ui_routes(unity.registry)]
+    table = [*services, *trace_routes(), *credentials.routes(), *ui.routes(), *proxy.routes()]
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(application(table, callers=OneToken(TOKEN, USER_NAME)), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -1,20 +1,30 @@
 """The Files API, as the official client and plain HTTP use it."""
 
+import datetime as dt
 import io
 import json
 import os
+import time
+from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import requests
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound, ResourceAlreadyExists, ResourceConflict
+from databricks.sdk.mixins.files import FilesExt
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.clock import FakeClock
 from harness.errors import ApiError
 from harness.workspace.model import segments
+from harness.workspace.parts import PartUploads
+from harness.workspace.signing import UrlSigner
 
 
 def test_uploaded_file_comes_back_as_it_was(client: WorkspaceClient, volume: str) -> None:
@@ -208,3 +218,149 @@ def test_no_text_names_a_place_outside_its_root(text: str) -> None:
     reached = Path(os.path.normpath(root.joinpath(*parts)))
     assert reached == root.joinpath(*parts)
     assert reached == root or root in reached.parents
+
+
+class Upload:
+    """An upload in parts, by plain HTTP."""
+
+    def __init__(self, http: httpx.Client, path: str) -> None:
+        self.http = http
+        self.path = f"/api/2.0/fs/files{path}"
+        self.token = http.post(self.path, params={"action": "initiate-upload"}).json()["multipart_upload"]["session_token"]
+
+    def url(self, number: int) -> str:
+        asked = {"session_token": self.token, "start_part_number": number, "count": 1}
+        return str(self.http.post("/api/2.0/fs/create-upload-part-urls", json=asked).json()["upload_part_urls"][0]["url"])
+
+    def send(self, number: int, content: bytes) -> dict[str, object]:
+        answer = httpx.put(self.url(number), content=content, trust_env=False)
+        assert answer.status_code == 200
+        return {"part_number": number, "etag": answer.headers["etag"]}
+
+    def complete(self, *parts: dict[str, object]) -> httpx.Response:
+        return self.http.post(self.path, params={"action": "complete-upload", "session_token": self.token}, json={"parts": parts})
+
+
+@pytest.fixture
+def upload(http: httpx.Client, volume: str, request: pytest.FixtureRequest) -> Upload:
+    """Begin an upload in parts, to a path of the test's own."""
+    return Upload(http, f"{volume}/{request.node.name}.bin")
+
+
+def test_parts_make_the_file_whatever_order_they_came_in(upload: Upload) -> None:
+    second, first = upload.send(2, b"world"), upload.send(1, b"hello ")
+
+    assert upload.complete(first, second).status_code == 200
+    assert upload.http.get(upload.path).content == b"hello world"
+
+
+def test_parts_named_wrongly_make_no_file_and_can_be_named_again(upload: Upload) -> None:
+    first, second = upload.send(1, b"hello "), upload.send(2, b"world")
+    replaced = upload.send(2, b"there")
+    wrong = {
+        "ascending order": [second, first],
+        "ascending order, not [1, 1]": [first, first],
+        "not received: [3]": [first, {"part_number": 3, "etag": first["etag"]}],
+        "another ETag: [2]": [first, second],
+        "no parts": [],
+    }
+
+    for text, parts in wrong.items():
+        answer = upload.complete(*parts)
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        assert text in answer.json()["message"]
+    assert upload.http.head(upload.path).status_code == 404
+    assert upload.complete(first, replaced).status_code == 200
+    assert upload.http.get(upload.path).content == b"hello there"
+
+
+def test_session_is_good_for_its_path_only(upload: Upload) -> None:
+    part = upload.send(1, b"x")
+    upload.path += ".other"
+
+    assert upload.complete(part).status_code == 400
+    assert upload.http.head(upload.path).status_code == 404
+
+
+def test_aborted_upload_leaves_nothing_and_takes_no_more(upload: Upload, served_state: Path) -> None:
+    late = upload.url(2)
+    part = upload.send(1, b"x")
+    abort = upload.http.post("/api/2.0/fs/create-abort-upload-url", json={"session_token": upload.token}).json()["abort_upload_url"]["url"]
+
+    assert httpx.delete(abort, trust_env=False).status_code == 200
+
+    assert not (served_state / "files/_uploads" / upload.token).exists()
+    assert [upload.complete(part).status_code, httpx.put(late, content=b"y", trust_env=False).status_code] == [404, 404]
+    assert upload.http.head(upload.path).status_code == 404
+
+
+def test_broken_off_upload_leaves_nothing(http: httpx.Client, volume: str, served: Any) -> None:
+    """A client that goes away in the middle of a body leaves neither the file nor a part of it."""
+    folder = served.unity.volume_path(*volume.split("/")[2:])
+    with closing(HTTPConnection(http.base_url.host, http.base_url.port or 80)) as connection:
+        connection.putrequest("PUT", f"/api/2.0/fs/files{volume}/half.bin")
+        connection.putheader("Authorization", http.headers["Authorization"])
+        connection.putheader("Content-Length", "900000")
+        connection.endheaders()
+        connection.send(b"x" * 300_000)
+        wait_until(lambda: any(folder.glob("*.uploading")))
+
+    wait_until(lambda: not any(folder.glob("*.uploading")))
+    assert http.head(f"/api/2.0/fs/files{volume}/half.bin").status_code == 404
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 20) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_parts_that_a_harness_left_behind_are_gone_when_the_next_begins(upload: Upload, served: Any, served_state: Path) -> None:
+    upload.send(1, b"x")
+
+    PartUploads(served.files)
+
+    assert not (served_state / "files/_uploads").exists()
+
+
+def test_expired_url_is_refused_in_the_words_that_make_the_client_ask_again(http: httpx.Client, volume: str, served: Any) -> None:
+    http.put(f"/api/2.0/fs/files{volume}/old.txt", content=b"0")
+    past = FakeClock(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    old = UrlSigner(secret=b"key", clock=past).url(f"{volume}/old.txt", "GET")
+
+    answer = httpx.get(f"{served.host}{old}", trust_env=False)
+
+    expired = requests.Response()
+    expired.status_code, expired._content = answer.status_code, answer.content
+    assert FilesExt._is_url_expired_response(expired)
+
+
+def test_file_that_changed_during_a_parallel_download_is_refused(http: httpx.Client, volume: str) -> None:
+    http.put(f"/api/2.0/fs/files{volume}/changing.bin", content=b"0123456789")
+    url = http.post("/api/2.0/fs/create-download-url", json={"path": f"{volume}/changing.bin"}).json()["url"]
+    known = http.head(f"/api/2.0/fs/files{volume}/changing.bin").headers["last-modified"]
+
+    same = httpx.get(url, headers={"Range": "bytes=0-1", "If-Unmodified-Since": known}, trust_env=False)
+    earlier = {"Range": "bytes=0-1", "If-Unmodified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
+    changed = httpx.get(url, headers=earlier, trust_env=False)
+
+    assert (same.status_code, same.content) == (206, b"01")
+    assert (changed.status_code, changed.json()["error_code"]) == (412, "PRECONDITION_FAILED")
+    assert httpx.get(url, headers={"If-Unmodified-Since": "yesterday"}, trust_env=False).status_code == 200
+
+
+@pytest.mark.parametrize("presigned", [True, False])
+def test_large_file_is_read_in_parallel_ranges(
+    client: WorkspaceClient, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, presigned: bool
+) -> None:
+    content = bytes(range(250)) * 1000
+    client.files.upload(f"{volume}/ranges.bin", io.BytesIO(content), overwrite=True)
+    monkeypatch.setattr(client.files._config, "files_ext_parallel_download_min_file_size", 10_000)
+    monkeypatch.setattr(client.files._config, "files_ext_parallel_download_default_part_size", 30_000)
+    if not presigned:
+        monkeypatch.setattr(client.files, "_parallel_download_presigned_url", client.files._parallel_download_files_api)
+
+    client.files.download_to(f"{volume}/ranges.bin", str(tmp_path / "ranges.bin"), overwrite=True, use_parallel=True)
+
+    assert (tmp_path / "ranges.bin").read_bytes() == content

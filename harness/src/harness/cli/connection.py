@@ -28,6 +28,10 @@ class Connection:
         """Return what unchanged clients read."""
         return {"DATABRICKS_HOST": self.host, "DATABRICKS_TOKEN": self.token, "SPARK_REMOTE": self.spark_remote}
 
+    def pages(self) -> str:
+        """Return where a browser finds MLflow's pages, already logged in."""
+        return f"{self.host}/ml/login#token={self.token}"
+
     def line(self) -> str:
         """Return the one line of JSON that `harness up --json` prints."""
         return msgspec.json.encode({field: value for field, value in asdict(self).items() if field != "pid"}).decode()

@@ -55,6 +55,7 @@ def up(
                 print(f"export {name}={value}", flush=True)  # noqa: T201 - meant for the user's shell
             principal = " ".join(f"{name}={value}" for name, value in harness.connection.principal_environment().items())
             print(f"# as a service principal, without DATABRICKS_TOKEN: {principal}", flush=True)  # noqa: T201 - the same
+            print(f"# MLflow's pages: {harness.connection.pages()}", flush=True)  # noqa: T201 - the same
         harness.train_when_idle()
         ended.wait()
         console.print("[dim]ending[/]")

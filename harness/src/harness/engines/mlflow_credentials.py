@@ -1,4 +1,6 @@
-"""Signed addresses of a run's and a logged model's artifacts: how mlflow 2, and mlflow 3 where the Files API is off, transfer files.
+"""Signed addresses of artifacts: how mlflow 2, and mlflow 3 where the Files API is off, transfer those of runs and logged models.
+
+The spans of a trace always go this way (one file, `traces.json`), and so do its attachments.
 
 Fields: mlflow 3.17, `databricks_artifacts.proto`. No storage of a cloud is behind them: each address is the harness's own, for one file,
 one method and one hour.
@@ -18,6 +20,7 @@ T = TypeVar("T")
 Access = Literal["GET", "PUT"]
 Ask = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, object]]]
 _DOC = "https://docs.databricks.com/api/workspace/experiments"
+_SPANS = "traces.json"  # mlflow/tracing/utils/artifact_utils.py
 _ARTIFACTS = "/WorkspaceInternal/Mlflow/Artifacts"
 
 
@@ -40,7 +43,10 @@ class ArtifactCredentials:
     def routes(self) -> list[AnyRoute]:
         """Return the routes; they stand before those that are passed on to the server."""
         runs, models = "/api/2.0/mlflow/artifacts/credentials-for", "/api/2.0/mlflow/logged-models/{model_id}/artifacts/credentials-for"
+        traces = "/api/2.0/mlflow/traces/{trace_id}/credentials-for-data"
         return [
+            RawRoute(("GET",), f"{traces}-download", self._of_trace("GET"), _DOC),
+            RawRoute(("GET",), f"{traces}-upload", self._of_trace("PUT"), _DOC),
             RawRoute(("POST",), f"{runs}-read", self._of_run("GET"), _DOC),
             RawRoute(("POST",), f"{runs}-write", self._of_run("PUT"), _DOC),
             RawRoute(("POST",), f"{models}-download", self._of_model("GET"), _DOC),
@@ -66,6 +72,16 @@ class ArtifactCredentials:
             folder = f"{_ARTIFACTS}/{experiment}/LoggedModels/{model_id}/artifacts"
             infos = [{"credential_info": {"path": path, **self._info(request, folder, path, access)}} for path in asked.paths]
             return json_response({"credentials": infos})
+
+        return answer
+
+    def _of_trace(self, access: Access) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            trace_id, path = request.path_params["trace_id"], request.query_params.get("path") or _SPANS
+            answered = await self._ask(f"/api/3.0/mlflow/traces/{trace_id}", {})
+            experiment = _text(answered, "trace", "trace_info", "trace_location", "mlflow_experiment", "experiment_id")
+            folder = f"{_ARTIFACTS}/{experiment}/Traces/{trace_id}/artifacts"
+            return json_response({"credential_info": {"path": path, **self._info(request, folder, path, access)}})
 
         return answer
 

@@ -10,9 +10,13 @@ from collections.abc import Callable
 _SERVER = "mlflow-artifacts:/"
 _WORKSPACE = "dbfs:/databricks/mlflow-tracking/"
 _SERVER_MODEL = re.compile(r"mlflow-artifacts:/([^/]+)/models/")
+_SERVER_TRACE = re.compile(r"mlflow-artifacts:/([^/]+)/traces/(tr-)")
+_WORKSPACE_TRACE = re.compile(r"dbfs:/databricks/mlflow-tracking/([^/]+)/(tr-)")
 _WORKSPACE_MODEL = re.compile(r"dbfs:/databricks/mlflow-tracking/([^/]+)/logged_models/")
 
-# Where artifact URIs stand in requests and answers; `*` is every element of a list.
+# A trace's artifact URI is one of its tags: a field in version 3 of its routes, a pair of key and value in version 2.
+_TAG = "mlflow.artifactLocation"
+# Where artifact URIs stand in requests and answers; `*` is every element of a list, `=key` the value of a pair with that key.
 _FIELDS = (
     ("artifact_location",),
     ("artifact_uri",),
@@ -28,6 +32,12 @@ _FIELDS = (
     ("model_versions", "*", "source"),
     ("registered_model", "latest_versions", "*", "source"),
     ("registered_models", "*", "latest_versions", "*", "source"),
+    ("trace", "trace_info", "tags", _TAG),
+    ("traces", "*", "tags", _TAG),
+    ("traces", "*", "trace_info", "tags", _TAG),
+    ("trace_infos", "*", "tags", _TAG),
+    ("trace_info", "tags", "*", f"={_TAG}"),
+    ("traces", "*", "tags", "*", f"={_TAG}"),
 )
 
 
@@ -37,6 +47,8 @@ def workspace_uri(uri: str) -> str:
     >>> workspace_uri("mlflow-artifacts:/7/models/m-1/artifacts")
     'dbfs:/databricks/mlflow-tracking/7/logged_models/m-1/artifacts'
     """
+    if _SERVER_TRACE.match(uri):
+        return _SERVER_TRACE.sub(r"dbfs:/databricks/mlflow-tracking/\1/\2", uri, count=1)
     if _SERVER_MODEL.match(uri):
         return _SERVER_MODEL.sub(r"dbfs:/databricks/mlflow-tracking/\1/logged_models/", uri, count=1)
     return _WORKSPACE + uri.removeprefix(_SERVER) if uri.startswith(_SERVER) else uri
@@ -44,6 +56,8 @@ def workspace_uri(uri: str) -> str:
 
 def server_uri(uri: str) -> str:
     """Return a workspace's artifact URI as the server writes it."""
+    if _WORKSPACE_TRACE.match(uri):
+        return _WORKSPACE_TRACE.sub(r"mlflow-artifacts:/\1/traces/\2", uri, count=1)
     if _WORKSPACE_MODEL.match(uri):
         return _WORKSPACE_MODEL.sub(r"mlflow-artifacts:/\1/models/", uri, count=1)
     return _SERVER + uri.removeprefix(_WORKSPACE) if uri.startswith(_WORKSPACE) else uri
@@ -75,6 +89,8 @@ def _changed(node: object, path: tuple[str, ...], change: Callable[[str], str]) 
     key, rest = path[0], path[1:]
     if key == "*" and isinstance(node, list):
         return [_changed(each, rest, change) for each in node]
+    if key.startswith("=") and isinstance(node, dict) and node.get("key") == key[1:] and "value" in node:
+        return {**node, "value": _changed(node["value"], rest, change)}
     if isinstance(node, dict) and key in node:
         return {**node, key: _changed(node[key], rest, change)}
     return node

@@ -3,13 +3,14 @@
 from harness.http.application import application, caller, error_response, json_response, unauthenticated
 from harness.http.identity import Authenticator, Identity, OneToken, credential
 from harness.http.observing import Answered, observed
-from harness.http.routing import AnyRoute, Call, RawRoute, Reply, Route
+from harness.http.routing import AnyRoute, Call, Handler, RawRoute, Reply, Route
 
 __all__ = [
     "Answered",
     "AnyRoute",
     "Authenticator",
     "Call",
+    "Handler",
     "Identity",
     "OneToken",
     "RawRoute",

@@ -11,6 +11,8 @@ from harness.unity.model import METASTORE_ID
 
 _PREFIX = "/api/2.1/unity-catalog/"
 _LEGACY = "/api/2.0/mlflow/unity-catalog/"
+_PAGES = "/ml/"  # the MLflow server's pages, which ask as the legacy dialect does
+_OF_MODELS = (_LEGACY, _PAGES, *(_PREFIX + each for each in ("securable-tags/", "subentity-tags/", "temporary-model-version-credentials")))
 # What a kind of securable needs: to be seen, and to be made in what holds it.
 _SEEN = {
     "catalogs": "USE_CATALOG",
@@ -30,7 +32,7 @@ _MADE = {
 }
 _KINDS = {"catalogs": "catalog", "schemas": "schema", "tables": "table", "volumes": "volume", "models": "function", "functions": "function"}
 # Reads of the legacy dialect that are sent as a POST.
-_READS = ("generate-temporary-credentials", "emit-lineage")
+_READS = ("generate-temporary-credentials", "emit-lineage", "temporary-model-version-credentials")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class _Body(msgspec.Struct):
     name: str = ""
     catalog_name: str = ""
     schema_name: str = ""
+    model_name: str = ""
     full_name_arg: str = ""
     entity_type: str = ""
     entity_name: str = ""
@@ -56,7 +59,7 @@ class _Body(msgspec.Struct):
 
 def needs(asked: Asked) -> list[Need]:  # noqa: PLR0911 - one return a kind of route
     """Return what a request needs; what everybody may ask needs nothing."""
-    if asked.pattern.startswith(_LEGACY):
+    if asked.pattern.startswith(_OF_MODELS):
         return _of_legacy_models(asked)
     kind, _, rest = asked.pattern.removeprefix(_PREFIX).partition("/")
     match kind:
@@ -75,7 +78,7 @@ def needs(asked: Asked) -> list[Need]:  # noqa: PLR0911 - one return a kind of r
 
 def item_need(pattern: str, item: Mapping[str, object]) -> Need | None:
     """Return what an item of a list needs to be shown; None when the list's own need was all."""
-    kind = "models" if pattern.startswith(_LEGACY) else pattern.removeprefix(_PREFIX)
+    kind = "models" if pattern.startswith((_LEGACY, _PAGES)) else pattern.removeprefix(_PREFIX)
     kind = "tables" if kind == "table-summaries" else kind
     name = item.get("full_name") or item.get("name")
     if kind not in _SEEN or not isinstance(name, str):
@@ -121,7 +124,7 @@ def _of_securables(asked: Asked, kind: str, rest: str) -> list[Need]:
     name = _lowered(asked.params.get("name") or asked.params.get("full_name") or _body(asked).name)
     if kind == "models" and rest == "versions":  # a version is made: the body says of which model
         body = _body(asked)
-        name = _lowered(f"{body.catalog_name}.{body.schema_name}.{body.name}")
+        name = _lowered(f"{body.catalog_name}.{body.schema_name}.{body.model_name}")
     return within(Need(_SEEN[kind] if asked.method == "GET" else MANAGE, _KINDS[kind], name))
 
 
@@ -137,7 +140,9 @@ def _of_tags(asked: Asked) -> list[Need]:
 
 
 def _of_legacy_models(asked: Asked) -> list[Need]:
-    name = _lowered(asked.query.get("name", "") or _body(asked).name)
+    body = _body(asked)
+    parts = f"{body.catalog_name}.{body.schema_name}.{body.model_name}" if body.model_name else ""
+    name = _lowered(asked.query.get("name", "") or asked.params.get("name", "") or body.name or parts)
     if not name:
         return []  # searches are shown what may be seen
     if asked.pattern.endswith("registered-models/create"):

@@ -1,15 +1,27 @@
-"""The registry as databricks-sdk speaks to it: `/api/2.1/unity-catalog/models*`, over the same store."""
+"""The registry as databricks-sdk speaks to it, and mlflow where `MLFLOW_ENABLE_UC_NATIVE_MODEL_REGISTRY` is set.
+
+`/api/2.1/unity-catalog/models*`, over the same store as the older dialect (`registry_routes`).
+"""
+
+from typing import NoReturn
 
 import msgspec
+from starlette.requests import Request
 
-from harness.errors import NotEmulated
-from harness.http import AnyRoute, Call, Route
+from harness.errors import ApiError, NotEmulated
+from harness.http import AnyRoute, Call, RawRoute, Route
 from harness.names import check_name
+from harness.unity.model_tags_routes import TagPair, as_tags, model_tags_routes
+from harness.unity.model_versions_routes import model_versions_routes
+from harness.unity.models_json import model_info
+from harness.unity.pages import asked as asked_page
+from harness.unity.pages import page
 from harness.unity.registry import ModelRegistry
-from harness.unity.registry_model import ModelVersion, RegisteredModel
 
-_DOC = "https://docs.databricks.com/api/workspace"
+_DOC = "https://docs.databricks.com/api/workspace/registeredmodels"
 _MODELS = "/api/2.1/unity-catalog/models"
+# databricks-sdk-py, RegisteredModelsAPI.list: page lengths of one schema, and of the whole metastore.
+_OF_A_SCHEMA, _OF_ALL = (10_000, 10_000), (100, 1000)
 
 
 class _CreateModel(msgspec.Struct):
@@ -17,11 +29,15 @@ class _CreateModel(msgspec.Struct):
     catalog_name: str
     schema_name: str
     comment: str = ""
+    tags: list[TagPair] = []
+    deployment_job_id: str = ""
 
 
-class _Update(msgspec.Struct):
+class _UpdateModel(msgspec.Struct):
     comment: str | None = None
     new_name: str | None = None
+    owner: str | None = None
+    deployment_job_id: str | None = None
 
 
 class _SetAlias(msgspec.Struct):
@@ -29,34 +45,66 @@ class _SetAlias(msgspec.Struct):
 
 
 def models_routes(registry: ModelRegistry) -> list[AnyRoute]:
-    """Return the routes of `w.registered_models` and `w.model_versions`."""
-    return [*_model_routes(registry), *_version_routes(registry)]
+    """Return the routes of `w.registered_models`, `w.model_versions` and mlflow's newer dialect."""
+    # versions first: `models/versions` would read as a model of that name
+    return [*model_versions_routes(registry), *_model_routes(registry), *_alias_routes(registry), *model_tags_routes(registry), _SLASHES]
+
+
+async def _slashes(request: Request) -> NoReturn:
+    if b"%2f" in request.scope["raw_path"].lower():
+        check_name("/", "model")
+    raise NotEmulated(f"{request.method} {request.url.path}")
+
+
+# An encoded slash in a name reads as one more part of the path; nobody else answers there.
+_SLASHES = RawRoute(("GET", "POST", "PUT", "PATCH", "DELETE"), f"{_MODELS}/{{path:path}}", _slashes, _DOC)
 
 
 def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def create(call: Call) -> object:
         asked = call.json(_CreateModel)
-        name = f"{asked.catalog_name}.{asked.schema_name}.{asked.name}"
-        return _model(registry.create(name, user=call.user, description=asked.comment))
+        if asked.deployment_job_id:
+            raise NotEmulated(f"POST {_MODELS} with deployment_job_id")
+        within = (check_name(asked.catalog_name, "catalog"), check_name(asked.schema_name, "schema"))
+        name = ".".join((*within, check_name(asked.name, "model")))
+        return model_info(registry.create(name, user=call.user, description=asked.comment, tags=as_tags(asked.tags)))
 
     def list_models(call: Call) -> object:
         catalog, schema = call.query.get("catalog_name", ""), call.query.get("schema_name", "")
+        if bool(catalog) != bool(schema):
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", "catalog_name and schema_name must be given together or not at all")
         within = (check_name(catalog, "catalog"), check_name(schema, "schema")) if catalog else ()
-        return {"registered_models": [_model(each, aliases=False) for each in registry.models(*within)]}
+        default, most = _OF_A_SCHEMA if within else _OF_ALL
+        wanted = asked_page(call.query, unless_said=default, most=most)
+        found = page(registry.models(*within), wanted, lambda each: each.name)
+        return found.body("registered_models", lambda each: model_info(each, listed=True))
 
     def get(call: Call) -> object:
-        return _model(registry.get(call.params["name"]), aliases=call.query.get("include_aliases", "false").lower() == "true")
+        return model_info(registry.get(call.params["name"]), aliases=call.query.get("include_aliases", "false").lower() == "true")
 
     def update(call: Call) -> object:
-        asked = call.json(_Update)
-        if asked.new_name is not None:
-            raise NotEmulated(f"PATCH {call.path} with new_name")
-        return _model(registry.describe(call.params["name"], asked.comment or ""))
+        asked = call.json(_UpdateModel)
+        for field in ("new_name", "owner", "deployment_job_id"):
+            if getattr(asked, field) is not None:
+                raise NotEmulated(f"PATCH {_MODELS}/{{name}} with {field}")
+        found = registry.get(call.params["name"])
+        return model_info(registry.describe(found.name, asked.comment) if asked.comment is not None else found)
 
     def delete(call: Call) -> object:
         registry.delete(call.params["name"])
         return {}
 
+    one = f"{_MODELS}/{{name}}"
+    return [
+        Route("POST", _MODELS, create, f"{_DOC}/create"),
+        Route("GET", _MODELS, list_models, f"{_DOC}/list"),
+        Route("GET", one, get, f"{_DOC}/get"),
+        Route("PATCH", one, update, f"{_DOC}/update"),
+        Route("DELETE", one, delete, f"{_DOC}/delete"),
+    ]
+
+
+def _alias_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def set_alias(call: Call) -> object:
         version = str(call.json(_SetAlias).version_num)
         registry.set_alias(call.params["name"], call.params["alias"], version)
@@ -66,90 +114,8 @@ def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
         registry.delete_alias(call.params["name"], call.params["alias"])
         return {}
 
-    one, alias, doc = f"{_MODELS}/{{name}}", f"{_MODELS}/{{name}}/aliases/{{alias}}", f"{_DOC}/registeredmodels"
+    alias = f"{_MODELS}/{{name}}/aliases/{{alias}}"
     return [
-        Route("POST", _MODELS, create, f"{doc}/create"),
-        Route("GET", _MODELS, list_models, f"{doc}/list"),
-        Route("GET", one, get, f"{doc}/get"),
-        Route("PATCH", one, update, f"{doc}/update"),
-        Route("DELETE", one, delete, f"{doc}/delete"),
-        Route("PUT", alias, set_alias, f"{doc}/setalias"),
-        Route("DELETE", alias, delete_alias, f"{doc}/deletealias"),
+        Route("PUT", alias, set_alias, f"{_DOC}/setalias"),
+        Route("DELETE", alias, delete_alias, f"{_DOC}/deletealias"),
     ]
-
-
-def _version_routes(registry: ModelRegistry) -> list[AnyRoute]:
-    def render(version: ModelVersion) -> object:
-        return _version(version, registry.get(version.name))
-
-    def found(call: Call) -> ModelVersion:
-        return registry.version(call.params["name"], call.params["version"])
-
-    def list_versions(call: Call) -> object:
-        return {"model_versions": [render(each) for each in reversed(registry.versions(call.params["name"]))]}
-
-    def get(call: Call) -> object:
-        return render(found(call))
-
-    def get_by_alias(call: Call) -> object:
-        return render(registry.by_alias(call.params["name"], call.params["alias"]))
-
-    def update(call: Call) -> object:
-        comment = call.json(_Update).comment or ""
-        return render(registry.describe_version(call.params["name"], call.params["version"], comment))
-
-    def delete(call: Call) -> object:
-        registry.delete_version(call.params["name"], call.params["version"])
-        return {}
-
-    one, doc = f"{_MODELS}/{{name}}/versions/{{version}}", f"{_DOC}/modelversions"
-    answers = (
-        ("GET", f"{_MODELS}/{{name}}/versions", list_versions, "list"),
-        ("GET", one, get, "get"),
-        ("PATCH", one, update, "update"),
-        ("DELETE", one, delete, "delete"),
-        ("GET", f"{_MODELS}/{{name}}/aliases/{{alias}}", get_by_alias, "getbyalias"),
-    )
-    return [Route(method, path, handler, f"{doc}/{operation}") for method, path, handler, operation in answers]
-
-
-def _model(found: RegisteredModel, *, aliases: bool = True) -> dict[str, object]:
-    catalog, schema, name = found.name.split(".")
-    body: dict[str, object] = {
-        "id": found.registered_model_id,
-        "name": name,
-        "catalog_name": catalog,
-        "schema_name": schema,
-        "full_name": found.name,
-        "comment": found.description,
-        "owner": found.user_id,
-        "created_by": found.user_id,
-        "created_at": found.creation_timestamp,
-        "updated_at": found.last_updated_timestamp,
-        "storage_location": f"/Models/{catalog}/{schema}/{name}",
-    }
-    return {**body, "aliases": _aliases(found)} if aliases else body
-
-
-def _version(found: ModelVersion, model: RegisteredModel) -> dict[str, object]:
-    catalog, schema, name = found.name.split(".")
-    return {
-        "id": found.version_id,
-        "model_name": name,
-        "catalog_name": catalog,
-        "schema_name": schema,
-        "version": int(found.version),
-        "source": found.source,
-        "run_id": found.run_id,
-        "status": found.status,
-        "comment": found.description,
-        "created_by": found.user_id,
-        "created_at": found.creation_timestamp,
-        "updated_at": found.last_updated_timestamp,
-        "storage_location": found.storage_location,
-        "aliases": [each for each in _aliases(model) if str(each["version_num"]) == found.version],
-    }
-
-
-def _aliases(model: RegisteredModel) -> list[dict[str, object]]:
-    return [{"alias_name": alias, "version_num": int(version)} for alias, version in model.aliases.items()]

@@ -49,7 +49,7 @@ def asked(query: Mapping[str, str], *, unless_said: int | None = None, most: int
         raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{key} must be a whole number, not {text[:80]!r}") from error
     if size < 0:
         raise ApiError(400, "INVALID_PARAMETER_VALUE", f"{key} must be 0 or more, not {size}")
-    return Asked(min(size or most, most), after)
+    return Asked(min(size or unless_said or most, most), after)
 
 
 def page(items: Sequence[T], wanted: Asked, name: Callable[[T], str]) -> Page[T]:

@@ -1,6 +1,6 @@
 """The model registry of Unity Catalog: one store behind both of its dialects."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,17 +64,11 @@ class ModelRegistry:
             self._models.delete(found.name)
         remove(self._root.joinpath(*found.name.split(".")))
 
-    def set_tag(self, name: str, key: str, value: str) -> RegisteredModel:
-        """Set one tag of a model."""
+    def change_tags(self, name: str, add: Mapping[str, str], remove: Collection[str] = ()) -> RegisteredModel:
+        """Set some tags of a model and remove others, if it has them."""
         with self._models.transaction():
             found = self.get(name)
-            return self._put(replace(found, tags={**found.tags, key: value}))
-
-    def delete_tag(self, name: str, key: str) -> RegisteredModel:
-        """Remove one tag of a model, if it has it."""
-        with self._models.transaction():
-            found = self.get(name)
-            return self._put(replace(found, tags={k: v for k, v in found.tags.items() if k != key}))
+            return self._put(replace(found, tags=rules.changed_tags(found.tags, add, remove)))
 
     def set_alias(self, name: str, alias: str, version: str) -> RegisteredModel:
         """Point an alias at a version that exists, wherever it pointed before."""
@@ -146,17 +140,11 @@ class ModelRegistry:
         with self._versions.transaction():
             return self._put_version(replace(self.version(name, version), description=description))
 
-    def set_version_tag(self, name: str, version: str, key: str, value: str) -> ModelVersion:
-        """Set one tag of a version."""
+    def change_version_tags(self, name: str, version: str, add: Mapping[str, str], *, remove: Collection[str] = ()) -> ModelVersion:
+        """Set some tags of a version and remove others, if it has them."""
         with self._versions.transaction():
             found = self.version(name, version)
-            return self._put_version(replace(found, tags={**found.tags, key: value}))
-
-    def delete_version_tag(self, name: str, version: str, key: str) -> ModelVersion:
-        """Remove one tag of a version, if it has it."""
-        with self._versions.transaction():
-            found = self.version(name, version)
-            return self._put_version(replace(found, tags={k: v for k, v in found.tags.items() if k != key}))
+            return self._put_version(replace(found, tags=rules.changed_tags(found.tags, add, remove)))
 
     def delete_version(self, name: str, version: str) -> None:
         """Remove a version, its files, and the aliases that point at it."""

@@ -1,9 +1,9 @@
 """Registered models and their versions: records and rules. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 from harness.errors import ApiError
 from harness.names import FullName
@@ -15,7 +15,9 @@ _THREE_LEVELS = "Bad model name: please specify all three levels of the model in
 # mlflow's client refuses the same (mlflow.utils.validation); other clients must not get round it.
 _RESERVED_ALIAS = re.compile(r"(latest|v\d+)", re.IGNORECASE)
 _ALIAS = re.compile(r"[\w-]{1,255}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _CLAUSE = re.compile(r"\s*(\w+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\")\s*")
+_FOREVER = 4102444800000  # 2100-01-01: credentials of DEFAULT_STORAGE carry no secret that could expire
 _SEARCHABLE = frozenset({"name", "run_id", "version_number"})
 
 
@@ -53,6 +55,11 @@ class ModelVersion:
     status: Status = "PENDING_REGISTRATION"
     tags: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def asked(cls, name: str, *, user: str, tags: Mapping[str, str], **told: str) -> Self:
+        """Return a version as a client asks for it: the registry fills in its number, ids and times."""
+        return cls(name, "", "", user, 0, 0, tags=dict(tags), **told)  # type: ignore[arg-type]  # every other field is text
+
     @property
     def storage_location(self) -> str:
         """Where clients of the Files API find the version's files."""
@@ -68,9 +75,23 @@ def model_name(text: str) -> FullName:
 
 def version_key(name: str, version: str) -> str:
     """Return the key under which a version is kept: versions of one model sort by number."""
-    if not version.isdecimal():
+    if not _NUMBER.fullmatch(version):
         raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Model version {version!r} is not a whole number")
     return f"{name}/{int(version):010d}"
+
+
+def default_storage() -> dict[str, object]:
+    """Return the credentials of a version's files: none, for they go through the Files API, which the platform calls default storage."""
+    return {"storage_mode": "DEFAULT_STORAGE", "expiration_time": _FOREVER}
+
+
+def changed_tags(tags: Mapping[str, str], add: Mapping[str, str], remove: Collection[str]) -> dict[str, str]:
+    """Return `tags` with some set and others removed.
+
+    >>> changed_tags({"a": "1", "b": "2"}, {"c": "3"}, ["b", "not there"])
+    {'a': '1', 'c': '3'}
+    """
+    return {key: value for key, value in tags.items() if key not in remove} | dict(add)
 
 
 def check_alias(alias: str) -> str:
@@ -103,4 +124,9 @@ def matching(versions: Iterable[ModelVersion], wanted: Mapping[str, str]) -> lis
     # Assumption: the order is not documented for Unity Catalog; newest first is what the open-source registry answers.
     tests = {"name": "name", "run_id": "run_id", "version_number": "version"}
     found = [each for each in versions if all(getattr(each, tests[key]) == value for key, value in wanted.items())]
-    return sorted(found, key=lambda each: (each.name, -int(each.version)))
+    return sorted(found, key=newest_first)
+
+
+def newest_first(version: ModelVersion) -> str:
+    """Return what versions are listed by: models by name, the newest version of each first."""
+    return f"{version.name}\0{10**18 - int(version.version):019d}"

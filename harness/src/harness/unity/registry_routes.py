@@ -3,26 +3,20 @@
 Wire shapes: mlflow's `databricks_uc_registry_messages.proto`, version 3.17.2.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TypeVar
 
 import msgspec
 
-from harness.errors import ApiError, NotEmulated
+from harness.errors import NotEmulated
 from harness.http import AnyRoute, Call, Route
+from harness.unity.model_tags_routes import TagPair, as_tags
+from harness.unity.pages import LONG_PAGE_SIZE, page
+from harness.unity.pages import asked as asked_page
 from harness.unity.registry import ModelRegistry
-from harness.unity.registry_model import ModelVersion, RegisteredModel
+from harness.unity.registry_model import ModelVersion, RegisteredModel, default_storage, newest_first
 
 _DOC = "https://mlflow.org/docs/latest/ml/model-registry/ (registry URI databricks-uc)"
-_PREFIX = "/api/2.0/mlflow/unity-catalog"
-_FOREVER = 4102444800000  # 2100-01-01: credentials of DEFAULT_STORAGE carry no secret that could expire
-_T = TypeVar("_T")
-
-
-class _Tag(msgspec.Struct):
-    key: str
-    value: str = ""
+PREFIX = "/api/2.0/mlflow/unity-catalog"
 
 
 class _Asked(msgspec.Struct):
@@ -35,11 +29,12 @@ class _Asked(msgspec.Struct):
     key: str = ""
     value: str = ""
     description: str | None = None
-    tags: list[_Tag] = []
+    tags: list[TagPair] = []
     source: str = ""
     run_id: str = ""
     run_tracking_server_id: str = ""
     model_id: str = ""
+    deployment_job_id: str | None = None
 
 
 def registry_routes(registry: ModelRegistry) -> list[AnyRoute]:
@@ -49,28 +44,29 @@ def registry_routes(registry: ModelRegistry) -> list[AnyRoute]:
 
 def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def create(call: Call) -> object:
-        asked = call.json(_Asked)
-        made = registry.create(asked.name, user=call.user, description=asked.description or "", tags=_tags(asked))
+        asked = _without_deployment_job(call)
+        made = registry.create(asked.name, user=call.user, description=asked.description or "", tags=as_tags(asked.tags))
         return {"registered_model": render_model(made)}
 
     def get(call: Call) -> object:
         return {"registered_model": render_model(registry.get(call.require("name")))}
 
     def update(call: Call) -> object:
-        asked = call.json(_Asked)
+        asked = _without_deployment_job(call)
         if asked.new_name and asked.new_name != asked.name:
-            raise NotEmulated(f"PATCH {_PREFIX}/registered-models/update with new_name")
-        return {"registered_model": render_model(registry.describe(asked.name, asked.description or ""))}
+            raise NotEmulated(f"PATCH {PREFIX}/registered-models/update with new_name")
+        found = registry.get(asked.name)
+        return {"registered_model": render_model(found if asked.description is None else registry.describe(asked.name, asked.description))}
 
     def delete(call: Call) -> object:
         registry.delete(call.json(_Asked).name)
         return {}
 
     def search(call: Call) -> object:
-        shown, token = _page(call, registry.models(), 100)
-        return {"registered_models": [render_model(each, searched=True) for each in shown], **token}
+        found = page(registry.models(), asked_page(call.query, unless_said=100), lambda each: each.name)
+        return found.body("registered_models", lambda each: render_model(each, searched=True))
 
-    base = f"{_PREFIX}/registered-models"
+    base = f"{PREFIX}/registered-models"
     return [
         Route("POST", f"{base}/create", create, _DOC),
         Route("GET", f"{base}/get", get, _DOC),
@@ -93,7 +89,8 @@ def _version_routes(registry: ModelRegistry) -> list[AnyRoute]:
 
     def update(call: Call) -> object:
         asked = call.json(_Asked)
-        return render(registry.describe_version(asked.name, asked.version, asked.description or ""))
+        found = registry.version(asked.name, asked.version)
+        return render(found if asked.description is None else registry.describe_version(asked.name, asked.version, asked.description))
 
     def delete(call: Call) -> object:
         asked = call.json(_Asked)
@@ -105,10 +102,11 @@ def _version_routes(registry: ModelRegistry) -> list[AnyRoute]:
         return render(registry.finalize(asked.name, asked.version))
 
     def search(call: Call) -> object:
-        shown, token = _page(call, registry.search_versions(call.query.get("filter", "")), 10_000)
-        return {"model_versions": [render_version(each, None) for each in shown], **token}
+        wanted = asked_page(call.query, unless_said=LONG_PAGE_SIZE, most=LONG_PAGE_SIZE)
+        found = page(registry.search_versions(call.query.get("filter", "")), wanted, newest_first)
+        return found.body("model_versions", lambda each: render_version(each, None))
 
-    base = f"{_PREFIX}/model-versions"
+    base = f"{PREFIX}/model-versions"
     return [
         Route("POST", f"{base}/create", create, _DOC),
         Route("GET", f"{base}/get", get, _DOC),
@@ -137,27 +135,27 @@ def _alias_and_tag_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def set_tag(call: Call) -> object:
         asked = call.json(_Asked)
         if "model-versions" in call.path:
-            registry.set_version_tag(asked.name, asked.version, asked.key, value=asked.value)
+            registry.change_version_tags(asked.name, asked.version, {asked.key: asked.value})
         else:
-            registry.set_tag(asked.name, asked.key, asked.value)
+            registry.change_tags(asked.name, {asked.key: asked.value})
         return {}
 
     def delete_tag(call: Call) -> object:
         asked = call.json(_Asked)
         if "model-versions" in call.path:
-            registry.delete_version_tag(asked.name, asked.version, asked.key)
+            registry.change_version_tags(asked.name, asked.version, {}, remove=[asked.key])
         else:
-            registry.delete_tag(asked.name, asked.key)
+            registry.change_tags(asked.name, {}, [asked.key])
         return {}
 
-    alias = f"{_PREFIX}/registered-models/alias"
+    alias = f"{PREFIX}/registered-models/alias"
     kinds = ("registered-models", "model-versions")
     return [
         Route("POST", alias, set_alias, _DOC),
         Route("DELETE", alias, delete_alias, _DOC),
         Route("GET", alias, get_by_alias, _DOC),
-        *(Route("POST", f"{_PREFIX}/{kind}/set-tag", set_tag, _DOC) for kind in kinds),
-        *(Route("DELETE", f"{_PREFIX}/{kind}/delete-tag", delete_tag, _DOC) for kind in kinds),
+        *(Route("POST", f"{PREFIX}/{kind}/set-tag", set_tag, _DOC) for kind in kinds),
+        *(Route("DELETE", f"{PREFIX}/{kind}/delete-tag", delete_tag, _DOC) for kind in kinds),
     ]
 
 
@@ -171,15 +169,15 @@ def _artifact_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def credentials(call: Call) -> object:
         asked = call.json(_Asked)
         registry.version(asked.name, asked.version)
-        return {"credentials": {"storage_mode": "DEFAULT_STORAGE", "expiration_time": _FOREVER}}
+        return {"credentials": default_storage()}
 
     def lineage(call: Call) -> object:
         asked = call.json(_Asked)
         registry.version(asked.name, asked.version)  # lineage itself is not kept
         return {}
 
-    versions = f"{_PREFIX}/model-versions"
-    probe = f"{_PREFIX}/registered-models:is-databricks-sdk-models-artifact-repository-enabled"
+    versions = f"{PREFIX}/model-versions"
+    probe = f"{PREFIX}/registered-models:is-databricks-sdk-models-artifact-repository-enabled"
     return [
         Route("GET", probe, files_api_is_used, _DOC),
         Route("GET", f"{versions}/get-download-uri", download_uri, _DOC),
@@ -210,34 +208,25 @@ def render_version(found: ModelVersion, model: RegisteredModel | None) -> dict[s
     return {**body, "tags": _pairs(found.tags), "aliases": aliases}
 
 
+def _without_deployment_job(call: Call) -> _Asked:
+    asked = call.json(_Asked)
+    if asked.deployment_job_id:
+        raise NotEmulated(f"{call.method} {call.path} with deployment_job_id")
+    return asked
+
+
 def _new_version(asked: _Asked, user: str) -> ModelVersion:
-    return ModelVersion(
-        name=asked.name,
-        version="",
-        version_id="",
-        user_id=user,
-        creation_timestamp=0,
-        last_updated_timestamp=0,
+    return ModelVersion.asked(
+        asked.name,
+        user=user,
         source=asked.source,
         run_id=asked.run_id,
         run_tracking_server_id=asked.run_tracking_server_id,
         description=asked.description or "",
         model_id=asked.model_id,
-        tags=_tags(asked),
+        tags=as_tags(asked.tags),
     )
-
-
-def _tags(asked: _Asked) -> dict[str, str]:
-    return {tag.key: tag.value for tag in asked.tags}
 
 
 def _pairs(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
-
-
-def _page(call: Call, found: Sequence[_T], default: int) -> tuple[Sequence[_T], dict[str, str]]:
-    begin, size = call.query.get("page_token") or "0", call.query.get("max_results") or str(default)
-    if not (begin.isdecimal() and size.isdecimal()):
-        raise ApiError(400, "INVALID_PARAMETER_VALUE", "max_results must be a number, page_token one that a page has returned")
-    end = int(begin) + (int(size) or default)
-    return found[int(begin) : end], {"next_page_token": str(end)} if end < len(found) else {}

@@ -63,6 +63,9 @@ class FilesService:
                 return storage.confined(self._artifacts, experiment, run, *rest)
             case ("WorkspaceInternal", "Mlflow", "Artifacts", experiment, "LoggedModels", model, *rest):
                 return storage.confined(self._artifacts, experiment, "models", model, *rest)
+            case ("WorkspaceInternal", "Mlflow", "Artifacts", experiment, "Traces", trace, *rest):
+                # Assumption: clients meet traces in signed addresses only, so that this path is ours to choose.
+                return storage.confined(self._artifacts, experiment, "traces", trace, *rest)
         message = (
             f"Path '{path}' is not valid; expected /Volumes/<catalog>/<schema>/<volume>/… or /Models/<catalog>/<schema>/<model>/<version>/…"
         )

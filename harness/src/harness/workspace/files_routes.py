@@ -1,5 +1,8 @@
 """HTTP of the Files API. Bodies are streamed both ways."""
 
+import math
+from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -10,13 +13,15 @@ from starlette.responses import FileResponse, Response
 from harness.errors import ApiError, NotEmulated
 from harness.http import AnyRoute, Call, RawRoute, Reply, Route, json_response
 from harness.workspace.files import PAGE_SIZE, FilesService
-from harness.workspace.parts import PartUploads
+from harness.workspace.parts import PartUploads, SentPart
 from harness.workspace.signing import SIGNED_URL_PATH, Access
 
 _PARTS_DOC = "databricks-sdk-py: databricks/sdk/mixins/files.py"
 _T = TypeVar("_T")
 _DOC = "https://docs.databricks.com/api/workspace/files"
 _BINARY = "application/octet-stream"
+# In an object store's words: databricks-sdk (FilesExt._is_url_expired_response) then asks for another address and goes on.
+_EXPIRED = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 _SIGNED_FOR = {"GET": {"GET"}, "HEAD": {"GET"}, "PUT": {"PUT", "PART"}, "DELETE": {"ABORT"}}
 
 
@@ -44,7 +49,7 @@ def _file_route(service: FilesService, parts: PartUploads) -> AnyRoute:
             return Response(status_code=204)
         if request.method == "POST":  # the SDK does so from 50 MiB up
             return await _begin_or_complete(parts, request, path)
-        return FileResponse(service.file(path), media_type=_BINARY)
+        return _content(request, service.file(path))
 
     return RawRoute(("GET", "HEAD", "PUT", "DELETE", "POST"), "/api/2.0/fs/files{path:path}", files, _DOC)
 
@@ -96,7 +101,8 @@ def _signed_route(service: FilesService, parts: PartUploads) -> AnyRoute:
         path, access, expires = query.get("path", ""), query.get("access", ""), query.get("expires", "")
         if access not in _SIGNED_FOR[request.method]:
             raise ApiError(403, "PERMISSION_DENIED", f"This URL was not made for {request.method}")
-        service.signer.check(path, access, expires, query.get("signature", ""))
+        if service.signer.is_expired(path, access, expires, query.get("signature", "")):
+            return Response(_EXPIRED, 403, media_type="application/xml")
         match access:
             case "PUT":
                 await service.receive(path, request.stream(), overwrite=True)
@@ -105,10 +111,22 @@ def _signed_route(service: FilesService, parts: PartUploads) -> AnyRoute:
             case "ABORT":
                 await run_in_threadpool(parts.abort, path)
             case _:
-                return FileResponse(service.file(path), media_type=_BINARY)
+                return _content(request, service.file(path))
         return Response(status_code=200)
 
     return RawRoute(tuple(_SIGNED_FOR), SIGNED_URL_PATH, signed, _DOC, public=True)
+
+
+def _content(request: Request, file: Path) -> Response:
+    """Return a file, or the part of it asked for; 412 when it is newer than what the caller read before (parallel downloads ask so)."""
+    unless_newer = request.headers.get("if-unmodified-since")
+    try:
+        known = parsedate_to_datetime(unless_newer).timestamp() if unless_newer else math.inf
+    except ValueError:  # no date: as RFC 9110, section 13.1.4, has it, the header then counts for nothing
+        known = math.inf
+    if int(file.stat().st_mtime) > known:
+        raise ApiError(412, "PRECONDITION_FAILED", "The file has changed since the download began")
+    return FileResponse(file, media_type=_BINARY)
 
 
 def _part_routes(parts: PartUploads) -> list[AnyRoute]:
@@ -135,8 +153,7 @@ async def _begin_or_complete(parts: PartUploads, request: Request, path: str) ->
         return json_response({"multipart_upload": {"session_token": token}})
     if action == "complete-upload":
         sent = await _body(request, _PartsSent)
-        numbers = [each.part_number for each in sent.parts]
-        await run_in_threadpool(parts.complete, request.query_params.get("session_token", ""), path, numbers)
+        await run_in_threadpool(parts.complete, request.query_params.get("session_token", ""), path, sent.parts)
         return json_response({})
     raise NotEmulated(f"POST /api/2.0/fs/files with action={action!r}")
 
@@ -152,12 +169,8 @@ class _PartsAsked(msgspec.Struct):
     count: int = 1
 
 
-class _Part(msgspec.Struct):
-    part_number: int
-
-
 class _PartsSent(msgspec.Struct):
-    parts: list[_Part]
+    parts: list[SentPart]
 
 
 class _PageAsked(msgspec.Struct):

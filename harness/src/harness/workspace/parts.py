@@ -24,12 +24,20 @@ class _Target:
     overwrite: bool
 
 
+class SentPart(msgspec.Struct, frozen=True):
+    """One part as a client names it when it completes an upload; the ETag is what it got for the part."""
+
+    part_number: int
+    etag: str | None = None
+
+
 class PartUploads:
     """Parts wait in a folder named by the session's token and become the file in one step."""
 
     def __init__(self, files: FilesService) -> None:
         self._files = files
         self._folder = files.uploads_folder
+        storage.remove_folder(self._folder)  # of a harness that has ended: the addresses it signed are void, so nobody can go on
         self._numbers = itertools.count()
 
     def begin(self, path: str, *, overwrite: bool) -> str:
@@ -55,23 +63,24 @@ class PartUploads:
     async def receive(self, subject: str, chunks: AsyncIterator[bytes]) -> str:
         """Write one part (`token/number`, from a signed URL) and return its ETag."""
         token, _, number = subject.partition("/")
-        await self._files.receive_to(self._session(token) / f"{int(number):05d}", chunks)
-        return f'"{number}"'
+        part = self._session(token) / f"{int(number):05d}"
+        await self._files.receive_to(part, chunks)
+        return _etag(part)
 
-    def complete(self, token: str, path: str, numbers: Sequence[int]) -> None:
-        """Make the file of its parts, in number order."""
+    def complete(self, token: str, path: str, sent: Sequence[SentPart]) -> None:
+        """Make the file of its parts, or raise the platform's 400 for parts that are not those received."""
         folder = self._session(token)
         target = msgspec.json.decode((folder / _TARGET).read_bytes(), type=_Target)
-        parts = [folder / f"{number:05d}" for number in sorted(numbers)]
-        missing = [int(part.name) for part in parts if not part.is_file()]
-        if target.path != path or missing or not parts:
-            raise ApiError(
-                400, "INVALID_PARAMETER_VALUE", f"The upload of {target.path} cannot be completed; parts not received: {missing}"
-            )
+        wrong = _wrong_parts(folder, sent)
+        if target.path != path:
+            wrong = f"it is not the upload of {path}"
+        if wrong:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"The upload of {target.path} cannot be completed; {wrong}")
+        parts = [folder / f"{each.part_number:05d}" for each in sent]
         with self._files.writing(path, overwrite=target.overwrite) as whole:
             for part in parts:
-                with part.open("rb") as sent:
-                    shutil.copyfileobj(sent, whole)
+                with part.open("rb") as received:
+                    shutil.copyfileobj(received, whole)
         self.abort(token)
 
     def abort(self, token: str) -> None:
@@ -79,7 +88,29 @@ class PartUploads:
         storage.remove_folder(self._session(token))
 
     def _session(self, token: str) -> Path:
+        """Return the folder of a session, or raise the platform's 404."""
         folder = self._folder / token
         if not _TOKEN.fullmatch(token) or not (folder / _TARGET).is_file():
             raise ApiError(404, "NOT_FOUND", "There is no such upload; it has been completed or aborted")
         return folder
+
+
+def _wrong_parts(folder: Path, sent: Sequence[SentPart]) -> str:
+    """Return what is wrong with the parts that a client names, or nothing."""
+    numbers = [each.part_number for each in sent]
+    if not numbers:
+        return "it has no parts"
+    # Assumption: as object stores have it, parts are named once each and in their order.
+    if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
+        return f"parts must be named in ascending order, not {numbers[:20]}"
+    missing = [number for number in numbers if not (folder / f"{number:05d}").is_file()]
+    if missing:
+        return f"parts not received: {missing}"
+    changed = [each.part_number for each in sent if each.etag not in {None, _etag(folder / f"{each.part_number:05d}")}]
+    return f"parts received with another ETag: {changed}" if changed else ""
+
+
+def _etag(part: Path) -> str:
+    """Return what a part is told from another with the same number by."""
+    status = part.stat()
+    return f'"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"'

@@ -26,11 +26,11 @@ class UrlSigner:
         query = {"path": subject, "access": access, "expires": expires, "signature": self.digest(access, expires, subject)}
         return f"{SIGNED_URL_PATH}?{urlencode(query)}"
 
-    def check(self, subject: str, access: str, expires: str, signature: str) -> None:
-        """Raise 403 unless this signer signed exactly this, and not too long ago."""
-        genuine = hmac.compare_digest(signature.encode(), self.digest(access, expires, subject).encode())
-        if not genuine or int(expires) < self._clock.now().timestamp():
-            raise ApiError(403, "PERMISSION_DENIED", "The signature of this URL is wrong or has expired; ask for a new URL")
+    def is_expired(self, subject: str, access: str, expires: str, signature: str) -> bool:
+        """Return whether this signer signed exactly this too long ago; raise 403 when it did not sign it."""
+        if not hmac.compare_digest(signature.encode(), self.digest(access, expires, subject).encode()):
+            raise ApiError(403, "PERMISSION_DENIED", "The signature of this URL is wrong; ask for a new URL")
+        return int(expires) < self._clock.now().timestamp()
 
     def digest(self, *texts: str) -> str:
         """Return 64 hexadecimal digits that nobody else can compute from `texts`."""
