@@ -19,7 +19,7 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "HARNESS_CACHE")
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_client_gets_what_it_expects(connection: Connection, script: Path, tmp_path: Path) -> None:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    told = {"DATABRICKS_HOST": connection.host, "DATABRICKS_TOKEN": connection.token, "DATABRICKS_CONFIG_FILE": os.devnull}
+    told = {**connection.environment(), "DATABRICKS_CONFIG_FILE": os.devnull}
 
     ran = subprocess.run(
         [sys.executable, str(script)],

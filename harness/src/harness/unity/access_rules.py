@@ -81,7 +81,7 @@ def item_need(pattern: str, item: Mapping[str, object]) -> Need | None:
     kind = "models" if pattern.startswith((_LEGACY, _PAGES)) else pattern.removeprefix(_PREFIX)
     kind = "tables" if kind == "table-summaries" else kind
     name = item.get("full_name") or item.get("name")
-    if kind not in _SEEN or not isinstance(name, str):
+    if "/prompts" in pattern or kind not in _SEEN or not isinstance(name, str):
         return None
     return Need(_SEEN[kind], _KINDS[kind], name)
 
@@ -145,6 +145,10 @@ def _of_legacy_models(asked: Asked) -> list[Need]:
     name = _lowered(asked.query.get("name", "") or asked.params.get("name", "") or body.name or parts)
     if not name:
         return []  # searches are shown what may be seen
+    if (
+        "/prompts" in asked.pattern
+    ):  # docs.databricks.com/aws/en/mlflow3/genai/prompt-version-mgmt/prompt-registry: privileges of the schema
+        return within(Need("EXECUTE" if asked.method == "GET" else MANAGE, "schema", name.rpartition(".")[0]))
     if asked.pattern.endswith("registered-models/create"):
         return within(Need("CREATE_MODEL", "schema", name.rpartition(".")[0]))
     reads = asked.method == "GET" or asked.pattern.endswith(_READS)

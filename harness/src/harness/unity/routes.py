@@ -8,6 +8,7 @@ from harness.unity.information_rows import InformationSchema
 from harness.unity.metastore_routes import metastore_routes
 from harness.unity.models_routes import models_routes
 from harness.unity.namespaces_routes import namespaces_routes
+from harness.unity.prompts_routes import prompts_routes
 from harness.unity.registry_routes import registry_routes
 from harness.unity.service import UnityService
 from harness.unity.tables_routes import tables_routes
@@ -28,4 +29,5 @@ def routes(service: UnityService) -> list[AnyRoute]:
         *information_routes(InformationSchema(service)),
         *models_routes(service.registry),
         *registry_routes(service.registry),
+        *prompts_routes(service.prompts),
     ]

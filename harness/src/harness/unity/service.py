@@ -17,6 +17,7 @@ from harness.unity.grants import Grants
 from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
 from harness.unity.ports import CatalogCreated, TableDropped
+from harness.unity.prompts import PromptRegistry
 from harness.unity.registry import ModelRegistry
 from harness.unity.relations import Relations
 from harness.unity.tables import Tables
@@ -54,6 +55,7 @@ class UnityService:
         self.constraints = Constraints(self.tables)
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
         self.registry = ModelRegistry(root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store)
+        self.prompts = PromptRegistry(folders=self._folders, clock=clock, store=store)
         self.grants = Grants(store=store, id_of=self._securable_id)
         self.tags = Tags(store=store, clock=clock, user=user, id_of=self._tagged_id)
 
@@ -64,8 +66,10 @@ class UnityService:
         place = (found.catalog_name, found.name)
         tables = self.relations.named(self.relations.names(*place))
         functions, volumes, models = self.functions.names(*place), self.volumes.in_schema(*place), self.registry.models(*place)
-        if (tables or functions or volumes or models) and not force:
+        prompts = self.prompts.prompts(*place)
+        if (tables or functions or volumes or models or prompts) and not force:
             held = f"{len(tables)} table(s), {len(functions)} function(s), {len(volumes)} volume(s), {len(models)} model(s)"
+            held += f", {len(prompts)} prompt(s)" if prompts else ""
             raise _not_empty("Schema", found.full_name, f"The schema has {held}")
         if not self.namespaces.delete_schema(found.full_name, unless=lambda folder: not force and any(map(is_table, visible(folder)))):
             raise _not_empty("Schema", found.full_name, "The schema has a table that was made meanwhile")
@@ -74,6 +78,8 @@ class UnityService:
         self.volumes.forget_schema(found.catalog_name, found.name)
         for model in models:
             self.registry.delete(model.name)
+        for prompt in prompts:
+            self.prompts.drop(prompt.name)
 
     def delete_catalog(self, name: str, *, force: bool) -> None:
         """Remove a catalog; one that holds more than its empty schema `default` only when `force`."""
