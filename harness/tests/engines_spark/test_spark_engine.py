@@ -81,8 +81,12 @@ def test_table_written_without_spark_is_there_at_once(sql: Sql, warehouse: Path)
         pytest.param("CREATE TABLE main.nowhere.t (a INT)", r"SCHEMA_NOT_FOUND.*`main`.`nowhere`", id="no schema"),
         pytest.param("DROP SCHEMA {s}", r"SCHEMA_NOT_EMPTY.*`test_errors_name_what_the_user_named`", id="schema in use"),
         pytest.param("CREATE TABLE {s}.full (a INT)", r"TABLE_OR_VIEW_ALREADY_EXISTS.*`full`", id="taken"),
-        pytest.param("CREATE TABLE {s}.ext (a INT) LOCATION '/tmp/x'", r"ext: LOCATION .* is not emulated", id="external"),
-        pytest.param("CREATE TABLE {s}.pq (a INT) USING parquet", r"pq: USING parquet is not emulated", id="not delta"),
+        pytest.param("CREATE TABLE {s}.pq (a INT) USING parquet", r"pq: USING parquet needs a LOCATION", id="not delta"),
+        pytest.param(
+            "CREATE TABLE {s}.over (a INT) LOCATION 'unity:/main/s/x'",
+            r"LOCATION_OVERLAP.*unity:/main/s/x.*over",
+            id="a managed table's place",
+        ),
         pytest.param("CREATE TABLE {s}.`../../out` (a INT)", r"name '../../out': expected no period", id="leaves the tree"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 PARALLELISM = 2
+_SCHEMES = ("file", "dbfs", "unity")  # this machine's files, DBFS, and where managed tables lie
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -42,6 +43,9 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Map
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalog.__harness": "harness.PlatformStatements",  # statements that Spark does not parse (harness/platform_sql)
         "spark.harness.warehouse": str(warehouse),  # read by harness.Catalogs
+        "spark.sql.catalog.main": "harness.FolderCatalog",
+        "spark.sql.catalog.main.root": str(warehouse),
+        "spark.sql.defaultCatalog": "main",  # as in statements that name none
         "spark.sql.sources.default": "delta",
         "spark.sql.catalogImplementation": "in-memory",  # no metastore: the folders are the truth
         "spark.sql.warehouse.dir": str(scratch / "session-catalog"),
@@ -50,9 +54,10 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Map
         "spark.connect.extensions.relation.classes": "harness.DeltaMessages",
         "spark.connect.extensions.command.classes": "harness.DeltaMessages",
         # Files: `/Volumes/…` and the like are folders of the harness, also for Delta's commits.
-        "spark.hadoop.harness.files": str(files),  # read by harness.MountedFiles
-        **{f"spark.hadoop.fs.{scheme}.impl": "harness.MountedFileSystem" for scheme in ("file", "dbfs")},
-        **{f"spark.hadoop.fs.AbstractFileSystem.{scheme}.impl": "harness.MountedFileContext" for scheme in ("file", "dbfs")},
+        "spark.hadoop.harness.files": str(files),  # read by harness.MountedFiles, as the next
+        "spark.hadoop.harness.warehouse": str(warehouse),
+        **{f"spark.hadoop.fs.{scheme}.impl": "harness.MountedFileSystem" for scheme in _SCHEMES},
+        **{f"spark.hadoop.fs.AbstractFileSystem.{scheme}.impl": "harness.MountedFileContext" for scheme in _SCHEMES},
         # As on the platform.
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
@@ -61,6 +66,7 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Map
         "spark.default.parallelism": str(PARALLELISM),
         "spark.sql.shuffle.partitions": str(PARALLELISM),
         "spark.databricks.delta.snapshotPartitions": str(PARALLELISM),
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(PARALLELISM),  # else VACUUM runs 10,000 tasks: minutes
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.wholeStage": "false",  # compiling a query takes longer than running it; a session may set it back
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",

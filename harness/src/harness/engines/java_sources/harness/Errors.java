@@ -5,7 +5,7 @@ import org.apache.spark.sql.AnalysisException;
 import scala.Option;
 import scala.collection.immutable.Map$;
 
-/** Spark's own kind of error, from words that Python decided on: a client gets its condition and SQL state. */
+/** Spark's own kind of error: a client gets its condition and SQL state. */
 final class Errors {
   private Errors() {}
 
@@ -20,5 +20,11 @@ final class Errors {
         new QueryContext[0],
         Option.apply(sqlState),
         Option.apply(message));
+  }
+
+  /** Throw a checked exception through an interface that declares none (Scala has no checked exceptions). */
+  @SuppressWarnings("unchecked")
+  static <E extends Throwable> RuntimeException unchecked(Throwable error) throws E {
+    throw (E) error;
   }
 }

@@ -3,6 +3,8 @@ package harness;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.parser.ParserInterface;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.rules.Rule;
 import org.apache.spark.sql.execution.SparkStrategy;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.AbstractFunction2;
@@ -17,6 +19,13 @@ public final class Extensions extends AbstractFunction1<SparkSessionExtensions, 
           @Override
           public ParserInterface apply(SparkSession session, ParserInterface delta) {
             return new Parser(session, delta);
+          }
+        });
+    extensions.injectHintResolutionRule( // before Spark looks for functions itself
+        new AbstractFunction1<SparkSession, Rule<LogicalPlan>>() {
+          @Override
+          public Rule<LogicalPlan> apply(SparkSession session) {
+            return new TableFunctions((org.apache.spark.sql.classic.SparkSession) session);
           }
         });
     extensions.injectPlannerStrategy(

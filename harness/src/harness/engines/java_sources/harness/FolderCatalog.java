@@ -1,381 +1,251 @@
 package harness;
 
-import java.nio.file.Path;
-import java.nio.file.Paths;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
-import org.apache.spark.sql.catalyst.analysis.NamespaceAlreadyExistsException;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.catalyst.analysis.NoSuchNamespaceException;
 import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
-import org.apache.spark.sql.catalyst.analysis.NonEmptyNamespaceException;
 import org.apache.spark.sql.catalyst.analysis.TableAlreadyExistsException;
-import org.apache.spark.sql.classic.SparkSession;
-import org.apache.spark.sql.connector.catalog.CatalogPlugin;
 import org.apache.spark.sql.connector.catalog.Column;
 import org.apache.spark.sql.connector.catalog.Identifier;
-import org.apache.spark.sql.connector.catalog.NamespaceChange;
+import org.apache.spark.sql.connector.catalog.Relation;
 import org.apache.spark.sql.connector.catalog.StagedTable;
 import org.apache.spark.sql.connector.catalog.StagingTableCatalog;
-import org.apache.spark.sql.connector.catalog.SupportsNamespaces;
 import org.apache.spark.sql.connector.catalog.Table;
 import org.apache.spark.sql.connector.catalog.TableCatalog;
 import org.apache.spark.sql.connector.catalog.TableCatalogCapability;
 import org.apache.spark.sql.connector.catalog.TableChange;
+import org.apache.spark.sql.connector.catalog.TableInfo;
+import org.apache.spark.sql.connector.catalog.TableSummary;
+import org.apache.spark.sql.connector.catalog.constraints.Constraint;
 import org.apache.spark.sql.connector.expressions.Transform;
+import org.apache.spark.sql.delta.catalog.DeltaCatalog;
 import org.apache.spark.sql.util.CaseInsensitiveStringMap;
+import scala.Option;
 
 /**
- * A catalog whose tables are folders: {@code catalog.schema.table} is {@code <root>/catalog/schema/table} with a Delta log.
+ * A catalog whose tables are folders: {@code catalog.schema.table} is {@code <root>/catalog/schema/table} with a Delta log. Nothing is
+ * remembered besides, so what there is survives a restart, and what others (delta-rs) write is there at once.
  *
- * <p>Delta's own session catalog does the work. It knows schema {@code s} of catalog {@code c} as {@code c__s} and is filled on first
- * use from what the folders hold, so tables survive a restart and tables written by others (delta-rs) are there at once.
+ * <p>Delta's own catalog does the work with tables; {@link PlainTables} tells it which there are.
  */
-public final class FolderCatalog implements StagingTableCatalog, SupportsNamespaces {
-  private String name;
-  private Folders folders;
+public class FolderCatalog extends Views implements StagingTableCatalog {
+  private static final Map<String, String> NO_SERVER = Map.of("deltaRestApi.enabled", "false"); // of Unity Catalog's own kind
+
+  private PlainTables tables;
+  private DeltaCatalog delta;
 
   @Override
   public void initialize(String catalogName, CaseInsensitiveStringMap options) {
-    name = catalogName;
-    Path root = Paths.get(options.get("root"));
-    folders = new Folders(name, root.resolve(Folders.checked(catalogName)));
-  }
-
-  @Override
-  public String name() {
-    return name;
-  }
-
-  @Override
-  public String[] defaultNamespace() {
-    return new String[] {"default"};
+    super.initialize(catalogName, options);
+    tables = new io.unitycatalog.harness.Delegate();
+    tables.initialize(catalogName, options);
+    delta = new DeltaCatalog();
+    delta.setDelegateCatalog(tables);
+    delta.initialize(catalogName, new CaseInsensitiveStringMap(NO_SERVER));
   }
 
   @Override
   public Set<TableCatalogCapability> capabilities() {
-    return tables().capabilities();
+    Set<TableCatalogCapability> capabilities = new HashSet<>(delta.capabilities());
+    capabilities.add(TableCatalogCapability.SUPPORT_TABLE_CONSTRAINT);
+    return capabilities;
   }
-
-  // ---- tables ----
 
   @Override
   public Identifier[] listTables(String[] namespace) throws NoSuchNamespaceException {
-    requireNamespace(namespace);
-    return Arrays.stream(folders.tables(namespace))
-        .map(table -> Identifier.of(namespace, table))
-        .toArray(Identifier[]::new);
+    return tables.listTables(namespace);
+  }
+
+  @Override
+  public TableSummary[] listTableSummaries(String[] namespace) throws NoSuchNamespaceException {
+    return Arrays.stream(listTables(namespace)).map(this::summary).toArray(TableSummary[]::new);
+  }
+
+  private TableSummary summary(Identifier table) {
+    boolean isManaged = folders().isTable(table);
+    return TableSummary.of(table, isManaged ? TableSummary.MANAGED_TABLE_TYPE : TableSummary.EXTERNAL_TABLE_TYPE);
   }
 
   @Override
   public boolean tableExists(Identifier table) {
-    if (isPath(table)) {
-      return tables().tableExists(table);
-    }
-    return isOneSchema(table.namespace()) && folders.isTable(table);
+    return delta.tableExists(table);
+  }
+
+  @Override
+  public Relation loadRelation(Identifier name) throws NoSuchTableException {
+    return isName(name) && viewExists(name) ? view(name) : delta.loadTable(name);
   }
 
   @Override
   public Table loadTable(Identifier table) throws NoSuchTableException {
-    return tables().loadTable(known(table));
+    return delta.loadTable(table);
   }
 
   @Override
   public Table loadTable(Identifier table, String version) throws NoSuchTableException {
-    return tables().loadTable(known(table), version);
+    return delta.loadTable(table, version);
   }
 
   @Override
   public Table loadTable(Identifier table, long timestamp) throws NoSuchTableException {
-    return tables().loadTable(known(table), timestamp);
+    return delta.loadTable(table, timestamp);
+  }
+
+  @Override
+  public Table createTable(Identifier table, TableInfo given)
+      throws TableAlreadyExistsException, NoSuchNamespaceException {
+    return createTable(table, columns(given), given.partitions(), properties(given));
   }
 
   @Override
   public Table createTable(
       Identifier table, Column[] columns, Transform[] partitions, Map<String, String> properties)
       throws TableAlreadyExistsException, NoSuchNamespaceException {
-    requireNew(table, properties);
-    return tables().createTable(inner(table), columns, partitions, properties);
+    requireNew(table);
+    return delta.createTable(table, columns, partitions, located(table, properties));
   }
 
   @Override
-  public StagedTable stageCreate(
-      Identifier table, Column[] columns, Transform[] partitions, Map<String, String> properties)
+  public StagedTable stageCreate(Identifier table, TableInfo given)
       throws TableAlreadyExistsException, NoSuchNamespaceException {
-    requireNew(table, properties);
-    return tables().stageCreate(inner(table), columns, partitions, properties);
+    requireNew(table);
+    return delta.stageCreate(table, columns(given), given.partitions(), located(table, properties(given)));
   }
 
   @Override
-  public StagedTable stageReplace(
-      Identifier table, Column[] columns, Transform[] partitions, Map<String, String> properties)
+  public StagedTable stageReplace(Identifier table, TableInfo given)
       throws NoSuchNamespaceException, NoSuchTableException {
-    requireManagedDelta(table, properties);
-    return tables().stageReplace(known(table), columns, partitions, properties);
+    Map<String, String> properties = located(table, properties(given));
+    if (!tableExists(table)) {
+      throw new NoSuchTableException(full(table));
+    }
+    return delta.stageReplace(table, columns(given), given.partitions(), properties);
   }
 
   @Override
-  public StagedTable stageCreateOrReplace(
-      Identifier table, Column[] columns, Transform[] partitions, Map<String, String> properties)
+  public StagedTable stageCreateOrReplace(Identifier table, TableInfo given)
       throws NoSuchNamespaceException {
-    requireManagedDelta(table, properties);
-    meetTable(table);
-    return tables().stageCreateOrReplace(inner(table), columns, partitions, properties);
+    Map<String, String> properties = located(table, properties(given));
+    if (isName(table) && viewExists(table)) {
+      throw new IllegalArgumentException(told(table) + ": a view has this name; drop it, or choose another name");
+    }
+    return delta.stageCreateOrReplace(table, columns(given), given.partitions(), properties);
+  }
+
+  private static Column[] columns(TableInfo given) {
+    return Keys.required(given.columns(), given.constraints());
+  }
+
+  private Map<String, String> properties(TableInfo given) {
+    Map<String, String> properties = new HashMap<>(given.properties());
+    for (Constraint constraint : given.constraints()) {
+      properties.put(Keys.property(constraint), Keys.value(constraint, this));
+    }
+    return properties;
   }
 
   @Override
   public Table alterTable(Identifier table, TableChange... changes) throws NoSuchTableException {
-    return tables().alterTable(known(table), changes);
+    if (!tableExists(table)) {
+      throw new NoSuchTableException(full(table));
+    }
+    for (TableChange change : changes) {
+      if (change instanceof TableChange.SetProperty set && set.property().equals(TableCatalog.PROP_LOCATION)) {
+        throw new UnsupportedOperationException(told(table) + ": SET LOCATION is not emulated; drop it and create it there");
+      }
+    }
+    return delta.alterTable(table, Keys.translated(loadTable(table), changes, this));
   }
 
   @Override
   public boolean dropTable(Identifier table) {
-    if (isPath(table) || !tableExists(table)) {
-      return false;
-    }
-    forget(table);
-    folders.remove(folders.of(table));
-    return true;
+    return tables.dropTable(table);
   }
 
   @Override
   public void renameTable(Identifier from, Identifier to)
       throws NoSuchTableException, TableAlreadyExistsException {
-    Identifier target = withoutCatalog(to);
+    Identifier target = here(to);
     if (!tableExists(from)) {
       throw new NoSuchTableException(full(from));
     }
-    if (tableExists(target)) {
-      throw new TableAlreadyExistsException(target);
-    }
-    folders.move(folders.of(from), folders.of(target));
-    forget(from); // last: forgetting a managed table removes its folder
+    requireFree(target);
+    tables.renameTable(from, target);
   }
 
   @Override
   public void invalidateTable(Identifier table) {
-    tables().invalidateTable(inner(table));
+    // nothing is remembered
   }
 
-  // ---- schemas ----
-
-  @Override
-  public String[][] listNamespaces() {
-    return Arrays.stream(folders.schemas())
-        .map(schema -> new String[] {schema})
-        .toArray(String[][]::new);
-  }
-
-  @Override
-  public String[][] listNamespaces(String[] namespace) {
-    return namespace.length == 0 ? listNamespaces() : new String[0][];
-  }
-
-  @Override
-  public boolean namespaceExists(String[] namespace) {
-    return namespace.length == 0 || (isOneSchema(namespace) && folders.isSchema(namespace));
-  }
-
-  @Override
-  public Map<String, String> loadNamespaceMetadata(String[] namespace)
-      throws NoSuchNamespaceException {
-    requireNamespace(namespace);
-    return namespaces().loadNamespaceMetadata(inner(namespace));
-  }
-
-  @Override
-  public void createNamespace(String[] namespace, Map<String, String> metadata)
-      throws NamespaceAlreadyExistsException {
-    if (!isOneSchema(namespace)) {
-      throw new IllegalArgumentException(
-          "schema " + name + "." + String.join(".", namespace) + ": expected catalog.schema");
-    }
-    if (namespaceExists(namespace)) {
-      throw new NamespaceAlreadyExistsException(full(namespace));
-    }
-    forgetNamespace(namespace); // in case others removed its folder
-    folders.make(folders.of(namespace));
-    Map<String, String> located = new HashMap<>(metadata);
-    located.put("location", folders.of(namespace).toUri().toString());
-    namespaces().createNamespace(inner(namespace), located);
-  }
-
-  @Override
-  public void alterNamespace(String[] namespace, NamespaceChange... changes)
-      throws NoSuchNamespaceException {
-    requireNamespace(namespace);
-    namespaces().alterNamespace(inner(namespace), changes);
-  }
-
-  @Override
-  public boolean dropNamespace(String[] namespace, boolean cascade)
-      throws NoSuchNamespaceException, NonEmptyNamespaceException {
-    requireNamespace(namespace);
-    if (!cascade && folders.tables(namespace).length > 0) {
-      throw new NonEmptyNamespaceException(full(namespace));
-    }
-    forgetNamespace(namespace);
-    folders.remove(folders.of(namespace));
-    return true;
-  }
-
-  // ---- the session catalog behind, a copy of what has been touched ----
-
-  private static CatalogPlugin session() {
-    return SparkSession.active().sessionState().catalogManager().v2SessionCatalog();
-  }
-
-  private static StagingTableCatalog tables() {
-    return (StagingTableCatalog) session();
-  }
-
-  private static SupportsNamespaces namespaces() {
-    return (SupportsNamespaces) session();
-  }
-
-  /** Make the session catalog agree with the folder of this schema. */
-  private void meetNamespace(String[] namespace) {
-    if (!isOneSchema(namespace)
-        || !folders.isSchema(namespace)
-        || namespaces().namespaceExists(inner(namespace))) {
-      return;
-    }
-    Map<String, String> location = Map.of("location", folders.of(namespace).toUri().toString());
-    try {
-      namespaces().createNamespace(inner(namespace), location);
-    } catch (NamespaceAlreadyExistsException raced) {
-      // Another session met it first: the wanted state.
-    }
-  }
-
-  /** Make the session catalog agree with the folder of this table: known if it is there, unknown if it is not. */
-  private void meetTable(Identifier table) {
-    if (isPath(table) || !isOneSchema(table.namespace())) {
-      return;
-    }
-    meetNamespace(table.namespace());
-    boolean there = folders.isTable(table);
-    boolean met = tables().tableExists(inner(table));
-    if (met && !there) {
-      forget(table);
-    }
-    if (there && !met) {
-      Map<String, String> properties =
-          Map.of("provider", "delta", "location", folders.of(table).toUri().toString());
-      try {
-        tables().createTable(inner(table), new Column[0], new Transform[0], properties);
-      } catch (TableAlreadyExistsException raced) {
-        // Another session met it first: the wanted state.
-      } catch (NoSuchNamespaceException gone) {
-        throw new IllegalStateException(gone);
-      }
-    }
-  }
-
-  /** Return the session catalog's name of a table that exists. */
-  private Identifier known(Identifier table) throws NoSuchTableException {
-    if (!isPath(table) && !tableExists(table)) {
-      throw new NoSuchTableException(full(table));
-    }
-    meetTable(table);
-    return inner(table);
-  }
-
-  private void forget(Identifier table) {
-    if (tables().tableExists(inner(table))) {
-      var catalog = SparkSession.active().sessionState().catalog();
-      Identifier inner = inner(table);
-      // The plain session catalog: Delta's would read the log, which may be gone.
-      catalog.dropTable(
-          new org.apache.spark.sql.catalyst.TableIdentifier(
-              inner.name(), scala.Option.apply(inner.namespace()[0])),
-          true,
-          false);
-    }
-    tables().invalidateTable(inner(table));
-  }
-
-  private void forgetNamespace(String[] namespace) {
-    if (namespaces().namespaceExists(inner(namespace))) {
-      SparkSession.active().sessionState().catalog().dropDatabase(inner(namespace)[0], true, true);
-    }
-  }
-
-  // ---- names ----
-
-  private static boolean isPath(Identifier table) {
-    return table.namespace().length == 1 && table.name().startsWith("/"); // delta.`/a/path`
-  }
-
-  private static boolean isOneSchema(String[] namespace) {
-    return namespace.length == 1;
-  }
-
-  private String[] inner(String[] namespace) {
-    return isOneSchema(namespace)
-        ? new String[] {Folders.checked(name) + "__" + Folders.checked(namespace[0])}
-        : namespace;
-  }
-
-  private Identifier inner(Identifier table) {
-    return isPath(table)
-        ? table
-        : Identifier.of(inner(table.namespace()), Folders.checked(table.name()));
-  }
-
-  private Identifier withoutCatalog(Identifier table) {
-    String[] namespace = table.namespace();
-    return namespace.length == 2 && namespace[0].equalsIgnoreCase(name)
-        ? Identifier.of(new String[] {namespace[1]}, table.name())
-        : table;
-  }
-
-  private String[] full(String[] namespace) {
-    String[] parts = new String[namespace.length + 1];
-    parts[0] = name;
-    System.arraycopy(namespace, 0, parts, 1, namespace.length);
-    return parts;
-  }
-
-  private Identifier full(Identifier table) {
-    return Identifier.of(full(table.namespace()), table.name());
-  }
-
-  // ---- rules ----
-
-  private void requireNamespace(String[] namespace) throws NoSuchNamespaceException {
-    if (!namespaceExists(namespace)) {
-      throw new NoSuchNamespaceException(full(namespace));
-    }
-    meetNamespace(namespace);
-  }
-
-  private void requireNew(Identifier table, Map<String, String> properties)
-      throws TableAlreadyExistsException, NoSuchNamespaceException {
-    requireManagedDelta(table, properties);
-    if (tableExists(table)) {
-      throw new TableAlreadyExistsException(full(table));
-    }
-    meetTable(table);
-  }
-
-  private void requireManagedDelta(Identifier table, Map<String, String> properties)
-      throws NoSuchNamespaceException {
+  private void requireNew(Identifier table) throws TableAlreadyExistsException, NoSuchNamespaceException {
     if (isPath(table)) {
       return;
     }
+    Folders.checked(table.name());
     requireNamespace(table.namespace());
-    String provider = properties.getOrDefault(TableCatalog.PROP_PROVIDER, "delta");
+    requireFree(table);
+    Logs.forget(folders(), table);
+  }
+
+  private void requireFree(Identifier table) throws TableAlreadyExistsException {
+    if (tableExists(table) || viewExists(table)) {
+      throw new TableAlreadyExistsException(full(table));
+    }
+  }
+
+  /** Return a table's properties with where it lies; only Delta's can lie where Spark says. */
+  private Map<String, String> located(Identifier table, Map<String, String> properties)
+      throws NoSuchNamespaceException {
+    if (isPath(table)) {
+      return properties;
+    }
+    requireNamespace(table.namespace());
+    if (properties.containsKey(TableCatalog.PROP_LOCATION)) {
+      return tables.elsewhere(table, properties);
+    }
+    if (records().exists(Records.EXTERNAL, table)) {
+      return tables.asBefore(table, properties);
+    }
+    String provider = properties.getOrDefault(PROP_PROVIDER, "delta");
     if (!provider.equalsIgnoreCase("delta")) {
       throw new UnsupportedOperationException(
-          "table " + String.join(".", full(table.namespace())) + "." + table.name()
-              + ": USING " + provider + " is not emulated; expected USING delta");
+          told(table) + ": USING " + provider + " needs a LOCATION; expected USING delta without one");
     }
-    if (properties.containsKey(TableCatalog.PROP_LOCATION)) {
-      throw new UnsupportedOperationException(
-          "table " + String.join(".", full(table.namespace())) + "." + table.name()
-              + ": LOCATION (an external table) is not emulated; leave LOCATION out");
+    Map<String, String> located = new HashMap<>(properties);
+    located.put(TableCatalog.PROP_LOCATION, folders().location(folders().of(table)));
+    located.put(PROP_IS_MANAGED_LOCATION, "true");
+    return located;
+  }
+
+  /** Return where a table's files lie, or will lie when a clone is made. */
+  Path place(Identifier table, Option<String> location) throws NoSuchNamespaceException, TableAlreadyExistsException {
+    if (isPath(table)) {
+      return new Path(table.name());
     }
+    Folders.checked(table.name());
+    if (viewExists(table)) {
+      throw new TableAlreadyExistsException(full(table));
+    }
+    Map<String, String> given = location.isDefined() ? Map.of(TableCatalog.PROP_LOCATION, location.get()) : Map.of();
+    return new Path(located(table, given).get(TableCatalog.PROP_LOCATION));
+  }
+
+  /** Remember an external table that a clone has made. */
+  void placed(Identifier table, Option<String> location) throws NoSuchNamespaceException, TableAlreadyExistsException {
+    if (location.isDefined()) {
+      Map<String, String> properties = Map.of(PROP_PROVIDER, "delta", TableCatalog.PROP_LOCATION, location.get());
+      tables.createTable(table, new Column[0], new Transform[0], properties);
+    }
+  }
+
+  private static boolean isPath(Identifier table) {
+    return table.namespace().length == 1
+        && table.namespace()[0].equalsIgnoreCase("delta")
+        && table.name().contains("/"); // delta.`/a/path`
   }
 }

@@ -10,22 +10,29 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 
 /**
  * This machine's files, where {@code /Volumes}, {@code /Workspace} and the root of {@code dbfs:} are folders of the harness, as plain
- * Python sees them in a task. Whoever lists or opens a path below them is told that path, never where it lies.
+ * Python sees them in a task, and {@code unity:/catalog/schema/table} is where managed tables lie. Whoever lists or opens a path below
+ * them is told that path, never where it lies.
  */
 final class MountedFiles extends RawLocalFileSystem {
-  static final String FOLDER = "harness.files";
+  /** The scheme of what is in the warehouse. */
+  static final String WAREHOUSE_SCHEME = "unity";
+
+  private static final String FOLDER = "harness.files";
+  private static final String WAREHOUSE = "harness.warehouse";
   private static final String[] MOUNTS = {"/Volumes", "/Workspace"};
   private static final String[] ON_DBFS = {"/databricks-datasets", "/FileStore"};
 
   private static final URI LOCAL = URI.create("file:///");
 
   private String folder;
+  private String warehouse;
   private URI uri;
 
   @Override
   public void initialize(URI name, Configuration configuration) throws IOException {
     super.initialize(name, configuration);
     folder = configuration.get(FOLDER, "");
+    warehouse = configuration.get(WAREHOUSE, "");
     uri = URI.create(name.getScheme() + ":///");
   }
 
@@ -38,7 +45,10 @@ final class MountedFiles extends RawLocalFileSystem {
   public File pathToFile(Path path) {
     File file = super.pathToFile(path);
     String mounted = mounted(file.getPath());
-    return mounted == null ? file : new File(folder + mounted);
+    if (mounted == null) {
+      return file;
+    }
+    return new File((isWarehouse() ? warehouse : folder) + mounted);
   }
 
   @Override
@@ -58,8 +68,15 @@ final class MountedFiles extends RawLocalFileSystem {
     return itself.isFile() ? new FileStatus[] {itself} : super.listStatus(path);
   }
 
+  private boolean isWarehouse() {
+    return WAREHOUSE_SCHEME.equals(getUri().getScheme());
+  }
+
   /** Where in the harness's folder a path lies, null when it is this machine's own. */
   private String mounted(String path) {
+    if (isWarehouse()) {
+      return path;
+    }
     for (String mount : MOUNTS) {
       if (isBelow(path, mount)) {
         return path;

@@ -1,5 +1,6 @@
 package harness;
 
+import java.util.Optional;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.TableIdentifier;
@@ -29,7 +30,16 @@ final class Parser implements ParserInterface {
   @Override
   public LogicalPlan parsePlan(String sql) throws ParseException {
     Catalogs.meet(session);
-    return delta.parsePlan(Rewriting.of(sql).orElse(sql)); // first: Spark takes DESCRIBE CATALOG c for a table's column
+    String text = Rewriting.of(sql).or(() -> EngineStatements.rewritten(sql)).orElse(sql); // Spark takes DESCRIBE CATALOG c for a column
+    LogicalPlan plan;
+    try {
+      plan = delta.parsePlan(text);
+    } catch (ParseException error) {
+      EngineStatements.requireOurs(sql);
+      throw error;
+    }
+    Optional<String> call = EngineStatements.rewritten((org.apache.spark.sql.classic.SparkSession) session, text, plan);
+    return call.isPresent() ? spark.parsePlan(call.get()) : plan;
   }
 
   /**

@@ -79,7 +79,7 @@ public final class PlatformStatements implements ProcedureCatalog, UnboundProced
 
   @Override
   public UnboundProcedure loadProcedure(Identifier identifier) {
-    return this;
+    return identifier.name().equals(EngineStatements.NAME) ? new EngineStatements() : this;
   }
 
   @Override
@@ -115,6 +115,10 @@ public final class PlatformStatements implements ProcedureCatalog, UnboundProced
           Errors.of(answer.condition(), answer.sqlState(), answer.message()));
     }
     Catalogs.meet(SparkSession.active()); // the next statement of a script may name one that this made
+    return scans(answer);
+  }
+
+  static Iterator<Scan> scans(Answer answer) {
     return answer.schema().isEmpty() ? List.<Scan>of().iterator() : List.of(scan(answer)).iterator();
   }
 

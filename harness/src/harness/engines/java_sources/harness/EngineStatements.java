@@ -1,0 +1,156 @@
+package harness;
+
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
+import org.apache.spark.sql.catalyst.analysis.UnresolvedFunctionName;
+import org.apache.spark.sql.catalyst.analysis.UnresolvedIdentifier;
+import org.apache.spark.sql.catalyst.analysis.UnresolvedTableOrView;
+import org.apache.spark.sql.catalyst.plans.logical.CreateUserDefinedFunction;
+import org.apache.spark.sql.catalyst.plans.logical.DescribeFunction;
+import org.apache.spark.sql.catalyst.plans.logical.DropFunction;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.plans.logical.ShowCreateTable;
+import org.apache.spark.sql.classic.SparkSession;
+import org.apache.spark.sql.connector.catalog.procedures.BoundProcedure;
+import org.apache.spark.sql.connector.catalog.procedures.ProcedureParameter;
+import org.apache.spark.sql.connector.catalog.procedures.UnboundProcedure;
+import org.apache.spark.sql.connector.read.Scan;
+import org.apache.spark.sql.delta.catalog.DeltaTableV2;
+import org.apache.spark.sql.execution.SparkSqlParser;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
+
+/**
+ * Statements that Spark parses and carries out for its own session catalog only: in ours they are called as a procedure, at once and once.
+ */
+final class EngineStatements implements UnboundProcedure, BoundProcedure {
+  static final String NAME = "engine_statement";
+
+  /** What may stand before a statement. */
+  private static final String SPACE = "(?:\\s|--[^\\n]*(?:\\n|$)|/\\*.*?\\*/)*+";
+
+  private static final int FLAGS = Pattern.CASE_INSENSITIVE | Pattern.DOTALL;
+
+  private static final Pattern PYTHON =
+      Pattern.compile(
+          SPACE + "CREATE\\s+(?:OR\\s+REPLACE\\s+)?(?:TEMPORARY\\s+)?FUNCTION\\s.*\\sLANGUAGE\\s+PYTHON\\b", FLAGS);
+  private static final Pattern COPY = Pattern.compile(SPACE + "COPY\\s+INTO\\b", FLAGS);
+  private static final Pattern CLONE =
+      Pattern.compile(SPACE + CloneStatement.START + "(?:(?:SHALLOW|DEEP)\\s+)?CLONE\\s", FLAGS);
+
+  /** Return the call that a statement means which Spark cannot parse, or would not carry out as the platform does. */
+  static Optional<String> rewritten(String sql) {
+    boolean isOurs = COPY.matcher(sql).lookingAt() || CLONE.matcher(sql).lookingAt();
+    return isOurs ? Optional.of(call(sql)) : Optional.empty();
+  }
+
+  /** Refuse by name what the platform can carry out and nothing here can. */
+  static void requireOurs(String sql) {
+    if (PYTHON.matcher(sql).lookingAt()) {
+      throw new UnsupportedOperationException(
+          "CREATE FUNCTION … LANGUAGE PYTHON is not emulated by the harness; write the function in SQL, or register a Python function in the"
+              + " session with spark.udf.register");
+    }
+  }
+
+  /** Return the call that a statement means, when it is about one of our catalogs. */
+  static Optional<String> rewritten(SparkSession session, String sql, LogicalPlan plan) {
+    return isOurs(session, plan) ? Optional.of(call(sql)) : Optional.empty();
+  }
+
+  private static boolean isOurs(SparkSession session, LogicalPlan plan) {
+    if (plan instanceof CreateUserDefinedFunction create && create.child() instanceof UnresolvedIdentifier name) {
+      return Named.find(session, name.nameParts()).isPresent();
+    }
+    if (plan instanceof DropFunction drop && drop.child() instanceof UnresolvedIdentifier name) {
+      return Named.find(session, name.nameParts()).isPresent();
+    }
+    if (plan instanceof DescribeFunction describe && describe.child() instanceof UnresolvedFunctionName name) {
+      return Named.find(session, name.multipartIdentifier()).filter(named -> named.catalog().functionExists(named.name())).isPresent();
+    }
+    return plan instanceof ShowCreateTable show
+        && !show.asSerde()
+        && show.child() instanceof UnresolvedTableOrView name
+        && Named.find(session, name.multipartIdentifier()).filter(ShowCreate::isOurs).isPresent();
+  }
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public String description() {
+    return "a statement of the engine";
+  }
+
+  @Override
+  public BoundProcedure bind(StructType arguments) {
+    return this;
+  }
+
+  @Override
+  public ProcedureParameter[] parameters() {
+    return new ProcedureParameter[] {ProcedureParameter.in("statement", DataTypes.BinaryType).build()};
+  }
+
+  @Override
+  public boolean isDeterministic() {
+    return false;
+  }
+
+  @Override
+  public Iterator<Scan> call(InternalRow arguments) {
+    return PlatformStatements.scans(answer(new String(arguments.getBinary(0), StandardCharsets.UTF_8)));
+  }
+
+  private static String call(String sql) {
+    String text = HexFormat.of().formatHex(sql.getBytes(StandardCharsets.UTF_8)); // no setting of the session reads it otherwise
+    return "CALL " + PlatformStatements.CATALOG + ".system." + NAME + "(X'" + text + "')";
+  }
+
+  private static PlatformStatements.Answer answer(String statement) {
+    SparkSession session = SparkSession.active();
+    if (COPY.matcher(statement).lookingAt()) {
+      return copy(session, CopyStatement.of(statement));
+    }
+    if (CLONE.matcher(statement).lookingAt()) {
+      return CloneStatement.run(session, statement);
+    }
+    LogicalPlan plan = new SparkSqlParser().parsePlan(statement);
+    if (plan instanceof CreateUserDefinedFunction create) {
+      FunctionStatements.create(session, Named.of(session, ((UnresolvedIdentifier) create.child()).nameParts()), create);
+      return PlatformStatements.rows("", List.of());
+    }
+    if (plan instanceof DropFunction drop) {
+      FunctionStatements.drop(Named.of(session, ((UnresolvedIdentifier) drop.child()).nameParts()), drop.ifExists());
+      return PlatformStatements.rows("", List.of());
+    }
+    if (plan instanceof DescribeFunction describe) {
+      Named function = Named.of(session, ((UnresolvedFunctionName) describe.child()).multipartIdentifier());
+      return PlatformStatements.rows("function_desc STRING", FunctionStatements.described(session, function, describe.isExtended()));
+    }
+    Named table = Named.of(session, ((UnresolvedTableOrView) ((ShowCreateTable) plan).child()).multipartIdentifier());
+    return PlatformStatements.rows("createtab_stmt STRING", List.of(List.of(ShowCreate.statement(table))));
+  }
+
+  private static PlatformStatements.Answer copy(SparkSession session, CopyStatement statement) {
+    Optional<Named> named = Named.find(session, Seq.from(CollectionConverters.asScala(statement.table())));
+    try {
+      if (named.isPresent() && named.get().catalog().loadTable(named.get().name()) instanceof DeltaTableV2 table) {
+        return new CopyInto(session, statement, table).run();
+      }
+    } catch (NoSuchTableException error) {
+      throw Errors.unchecked(error);
+    }
+    throw new UnsupportedOperationException("COPY INTO " + String.join(".", statement.table()) + ": expected the name of a Delta table");
+  }
+}
