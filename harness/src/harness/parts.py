@@ -16,6 +16,7 @@ from harness.config import CATALOGS, USER_NAME, Layout
 from harness.control.calls import Calls
 from harness.control.routes import routes as control_routes
 from harness.dashboard.monitor.monitored import Monitored
+from harness.dashboard.monitor.routes import PREFIX as BOARDS_PREFIX
 from harness.dashboard.monitor.routes import board_routes
 from harness.dashboard.monitor.service import Boards
 from harness.engines.environments import Environments
@@ -220,6 +221,7 @@ def build(
     owners = {"serving-endpoints": serving_service.owner, "jobs": _owner_of_job(job_service)}
     proxy, ui = MlflowProxy(url=lambda: mlflow.url), MlflowUi(url=lambda: mlflow.url)
     browsers = BrowserSessions(callers=credentials, clock=clock, ids=ids, prefix=UI_PREFIX)
+    readers = BrowserSessions(callers=credentials, clock=clock, ids=ids, prefix=BOARDS_PREFIX)
     calls = Calls()
     answered: list[AnyRoute] = [
         *calls.routes(),
@@ -238,6 +240,7 @@ def build(
         *monitoring_routes(monitors),
         *by_name_routes(monitors),
         *dashboard_routes(monitors),
+        *readers.routes(),
         *board_routes(boards),
         *sql.routes(statements, host_url=host, user=user),
         *platform_sql_routes(PlatformSql(unity_service, files)),
@@ -256,7 +259,7 @@ def build(
         await ui.close()
 
     direct = protocol(serving.DirectInvocations(serving_service.invocations, credentials))
-    called = _LastCall(browsers.guard(application(answered, callers=credentials, lifespan=lifespan)))
+    called = _LastCall(browsers.guard(readers.guard(application(answered, callers=credentials, lifespan=lifespan))))
     return Parts(
         spark=spark,
         mlflow=mlflow,

@@ -19,10 +19,11 @@ from deltalake import DeltaTable, write_deltalake
 
 from harness.clock import SystemClock
 from harness.dashboard.monitor.monitored import Monitored
-from harness.dashboard.monitor.routes import board_routes
+from harness.dashboard.monitor.routes import PREFIX, board_routes
 from harness.dashboard.monitor.service import Boards
 from harness.errors import ApiError, UserError
 from harness.http import OneToken, application
+from harness.identity.browser import BrowserSessions
 from harness.ids import SeededIds
 from harness.monitoring.by_name_routes import by_name_routes
 from harness.monitoring.dashboard_routes import dashboard_routes
@@ -183,8 +184,10 @@ def service(make_service: Callable[[], MonitoringService]) -> MonitoringService:
 @pytest.fixture
 def workspace(service: MonitoringService, tables: FolderTables) -> Iterator[WorkspaceClient]:
     boards = Boards(subjects=Monitored(service), folder=lambda name: tables.table_path(FullName.parse(name)), clock=SystemClock())
-    offered = [*routes(service), *by_name_routes(service), *dashboard_routes(service), *board_routes(boards)]
-    app = application(offered, callers=OneToken("secret", "someone"))
+    callers = OneToken("secret", "someone")
+    readers = BrowserSessions(callers=callers, clock=SystemClock(), ids=SeededIds(9), prefix=PREFIX)
+    offered = [*routes(service), *by_name_routes(service), *dashboard_routes(service), *readers.routes(), *board_routes(boards)]
+    app = readers.guard(application(offered, callers=callers))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

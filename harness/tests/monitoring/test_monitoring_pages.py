@@ -104,3 +104,27 @@ def test_a_table_without_a_monitor_is_a_404(browser: httpx.Client, path: str) ->
     assert answer.status_code == 404
     message = "Table 'main.s.trips' has no monitor; tables that have one: none"
     assert answer.json() == {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": message}
+
+
+def test_a_browser_logs_in_once(workspace: WorkspaceClient, monitored: str) -> None:
+    """A page asked for without a token is the login, which leads back to it; from then on a cookie stands for the token."""
+    host = str(workspace.config.host)
+    with httpx.Client(base_url=host, headers={"Accept": "text/html"}, follow_redirects=True, trust_env=False, timeout=60) as browser:
+        asked = browser.get(PAGE)
+        shown = browser.post("/__harness__/monitors/login", data={"token": "secret", "next": PAGE}, headers={"Origin": host})
+
+        assert (asked.status_code, shown.status_code) == (401, 200)
+        assert "Token (DATABRICKS_TOKEN)" in asked.text
+        assert f"<h1>{monitored}</h1>" in shown.text
+        assert browser.get(f"{PAGE}?measure=ks").status_code == browser.get(f"{PAGE}/file").status_code == 200
+
+
+def test_a_login_opens_the_pages_only(workspace: WorkspaceClient, monitored: str) -> None:
+    """The cookie of a browser is no token for the API, and a wrong token opens nothing."""
+    host = str(workspace.config.host)
+    with httpx.Client(base_url=host, headers={"Accept": "text/html"}, trust_env=False, timeout=60) as browser:
+        wrong = browser.post("/__harness__/monitors/login", data={"token": "guess", "next": PAGE}, headers={"Origin": host})
+        browser.post("/__harness__/monitors/login", data={"token": "secret", "next": PAGE}, headers={"Origin": host})
+
+        assert wrong.status_code == 401
+        assert browser.get(f"/api/2.1/unity-catalog/tables/{monitored}/monitor").status_code == 401
