@@ -80,7 +80,7 @@ def test_upkeep_happens_once(spark: Any, name: str) -> None:
 
     assert compacted.path.startswith("unity:/main/delta_api/")
     assert operations(spark, name)[:6] == ["CREATE TABLE AS SELECT", "DELETE", "UPDATE", "WRITE", "OPTIMIZE", "OPTIMIZE"]
-    assert operations(spark, name)[6:9] == ["RESTORE", "UPGRADE PROTOCOL", "SET TBLPROPERTIES"]
+    assert operations(spark, name)[6:9] == ["RESTORE", "SET TBLPROPERTIES", "SET TBLPROPERTIES"]
     assert rows(spark, f"{name}_deep") == [(number, float(number)) for number in range(5)]
     assert [row[0] for row in rows(spark, f"{name}_shallow")] == [1, 2, 3, 4]
     assert DeltaTable.forName(spark, f"{name}_deep").detail().first().properties["k"] == "v"

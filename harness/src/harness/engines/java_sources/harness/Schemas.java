@@ -57,7 +57,8 @@ abstract class Schemas implements SupportsNamespaces {
   }
 
   @Override
-  public String[][] listNamespaces(String[] namespace) {
+  public String[][] listNamespaces(String[] namespace) throws NoSuchNamespaceException {
+    requireNamespace(namespace);
     return namespace.length == 0 ? listNamespaces() : new String[0][];
   }
 
