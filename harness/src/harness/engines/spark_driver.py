@@ -18,6 +18,7 @@ from harness.delta_table import reader as delta_messages
 from harness.engines import java
 from harness.engines.spark_conf import PARALLELISM, Order, spark_conf
 from harness.errors import UserError
+from harness.platform_sql import information_schemas
 from harness.platform_sql import registration as platform_statements
 from harness_guest import lifeline
 
@@ -43,6 +44,7 @@ def main() -> None:
     registration.register(session, order.harness_url, order.token)
     delta_messages.register(session)
     platform_statements.register(session, order.harness_url, order.token)
+    information_schemas.register(session, order.harness_url, order.token)
     _answer(answers, ready=order.port)
     for line in sys.stdin:
         name = line.strip()

@@ -20,7 +20,7 @@ final class Catalogs {
       String key = PREFIX + name;
       if (isCatalog(warehouse, name) && session.conf().getOption(key).isEmpty()) {
         session.conf().set(key + ".root", warehouse);
-        session.conf().set(key, FolderCatalog.class.getName());
+        session.conf().set(key, InformationCatalog.class.getName());
       }
     }
   }

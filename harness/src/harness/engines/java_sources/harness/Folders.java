@@ -19,7 +19,7 @@ import org.apache.spark.sql.connector.catalog.Identifier;
 /** The folder tree of one catalog: schemas are folders, tables are folders in them with a Delta log. */
 final class Folders {
   /** What Unity Catalog refuses in a name, and with it everything that could leave the tree. */
-  private static final Pattern REFUSED = Pattern.compile("[./\\\\\\s\\p{Cntrl}]");
+  private static final Pattern REFUSED = Pattern.compile("[./\\\\`\\s\\p{Cntrl}]");
 
   private static final String NEW = ".new-";
   private static final String REMOVED = ".removed-";
@@ -88,6 +88,10 @@ final class Folders {
 
   String[] tables(String[] namespace) {
     return children(of(namespace), Folders::isTable);
+  }
+
+  boolean holdsAnything(String[] namespace) {
+    return children(of(namespace), Files::isDirectory).length > 0;
   }
 
   /** Make a folder with what {@code fill} puts into it, all in one step; unity/folders.py does the same. */

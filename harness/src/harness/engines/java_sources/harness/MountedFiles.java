@@ -17,7 +17,7 @@ final class MountedFiles extends RawLocalFileSystem {
   /** The scheme of what is in the warehouse. */
   static final String WAREHOUSE_SCHEME = "unity";
 
-  private static final String FOLDER = "harness.files";
+  static final String FOLDER = "harness.files";
   private static final String WAREHOUSE = "harness.warehouse";
   private static final String[] MOUNTS = {"/Volumes", "/Workspace"};
   private static final String[] ON_DBFS = {"/databricks-datasets", "/FileStore"};
