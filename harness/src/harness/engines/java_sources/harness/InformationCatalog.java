@@ -1,9 +1,11 @@
 package harness;
 
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.apache.spark.sql.catalyst.analysis.NamespaceAlreadyExistsException;
 import org.apache.spark.sql.catalyst.analysis.NoSuchNamespaceException;
 import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
 import org.apache.spark.sql.catalyst.analysis.NoSuchViewException;
@@ -45,6 +47,18 @@ public final class InformationCatalog extends FolderCatalog {
     return InformationSchema.is(namespace)
         ? Map.of(SupportsNamespaces.PROP_COMMENT, "Information schema (auto-created)", SupportsNamespaces.PROP_OWNER, "System user")
         : super.loadNamespaceMetadata(namespace);
+  }
+
+  @Override
+  public void createNamespace(String[] namespace, Map<String, String> metadata) throws NamespaceAlreadyExistsException {
+    try {
+      super.createNamespace(namespace, metadata);
+    } catch (UncheckedIOException error) {
+      if (namespaceExists(namespace)) { // another was first, by REST perhaps
+        throw new NamespaceAlreadyExistsException(full(namespace));
+      }
+      throw error;
+    }
   }
 
   @Override
