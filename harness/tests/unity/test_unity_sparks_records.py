@@ -142,6 +142,9 @@ def test_keys_that_sql_declares_are_told(client: WorkspaceClient, layout: Layout
         {"primary_key_constraint": {"name": "pk", "child_columns": ["id"], "rely": True}},
     ]
     assert not any(key.startswith("harness.") for key in found.properties or {})
+    with pytest.raises(NotThere, match=f"use ALTER TABLE main.{schema}.t DROP CONSTRAINT pk"):
+        client.table_constraints.delete(f"main.{schema}.t", "pk", cascade=True)
+    assert client.tables.get(f"main.{schema}.t").table_constraints == found.table_constraints
 
 
 def test_comment_and_properties_of_a_schema_are_those_of_spark(client: WorkspaceClient, layout: Layout, schema: str) -> None:

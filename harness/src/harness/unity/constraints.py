@@ -1,9 +1,10 @@
 """Primary and foreign keys of tables: declared and told, and held to nothing, there as here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from harness.errors import ApiError
+from harness.errors import ApiError, NotEmulated
 from harness.names import FullName
 from harness.unity.model import Constraint, TableInfo, TableNotes
 from harness.unity.tables import Tables
@@ -41,10 +42,20 @@ class Constraints:
         if referring and not cascade:
             message = f"Constraint '{constraint}' of table '{name}' is referred to by {', '.join(referring)}; delete it with cascade"
             raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
-        for each in referring:
-            child = self._tables.get(FullName.parse(each)).table_id
-            self._tables.note(child, lambda notes: _without(notes, lambda key: key.parent_table == table.full_name))
-        self._tables.note(table.table_id, lambda notes: _without(notes, lambda key: key.name == found.name))
+        children = [self._tables.get(FullName.parse(each)) for each in referring]
+        gone = [(table, [found]), *((child, _keys_to(table, child)) for child in children)]
+        for owner, keys in gone:
+            self._check_ours(owner, keys)
+        for owner, keys in gone:
+            self._tables.note(owner.table_id, partial(_without, gone=keys))
+
+    def _check_ours(self, table: TableInfo, keys: Sequence[Constraint]) -> None:
+        """Raise 501 for keys that SQL declared: they lie in the table's own properties, which only Spark takes away."""
+        ours = self._tables.notes(table.table_id).constraints
+        for key in keys:
+            if key not in ours:
+                use = f"ALTER TABLE {table.full_name} DROP CONSTRAINT {key.name}"
+                raise NotEmulated(f"deleting over REST the key '{key.name}' that SQL declared (use {use})")
 
     def _referring_to(self, table: TableInfo) -> list[str]:
         every = self._tables.everywhere()
@@ -77,5 +88,9 @@ def _referring(constraint: Constraint, parent: TableInfo) -> Constraint:
     return replace(constraint, parent_columns=columns)
 
 
-def _without(notes: TableNotes, is_gone: Callable[[Constraint], bool]) -> TableNotes:
-    return replace(notes, constraints=[each for each in notes.constraints if not is_gone(each)])
+def _keys_to(parent: TableInfo, child: TableInfo) -> list[Constraint]:
+    return [key for key in child.constraints if key.parent_table == parent.full_name]
+
+
+def _without(notes: TableNotes, *, gone: Sequence[Constraint]) -> TableNotes:
+    return replace(notes, constraints=[each for each in notes.constraints if each not in gone])

@@ -162,7 +162,7 @@ def read(folder: Path, name: FullName) -> TableInfo:
         created_by="",
         updated_by="",
         comment=metadata.description,
-        constraints=[_declared(key, value) for key, value in metadata.configuration.items() if key.startswith(_KEY)],
+        constraints=[_declared(key, value) for key, value in sorted(metadata.configuration.items()) if key.startswith(_KEY)],
     )
 
 
