@@ -9,6 +9,8 @@ USER_NAME = "developer@harness.local"
 SERVICE_PRINCIPAL_ID = "7c9e1f52-3f0b-4d0a-9a51-6f1d2c8be403"
 SERVICE_PRINCIPAL_NAME = "harness"
 WORKSPACE_ID = "1234567890123456"
+# Users of isolated workspaces are `<catalog>` before this; engines/java_sources/harness/Sessions.java reads it too.
+ISOLATED_USERS = "@workspace.harness.local"
 CATALOGS = ("main", "samples", "system")
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from harness import identity, inference_tables, jobs, serving, sql
+from harness import identity, inference_tables, isolation, jobs, serving, sql
+from harness.belongings import CatalogAndSessions, Home, MadeByUser, spark_remote
 from harness.clock import SystemClock
 from harness.config import CATALOGS, USER_NAME, Layout
 from harness.control.calls import Calls
@@ -22,6 +23,7 @@ from harness.dashboard.monitor.service import Boards
 from harness.engines.environments import Environments
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_credentials import ArtifactCredentials
+from harness.engines.mlflow_experiments import OwnedExperiments
 from harness.engines.mlflow_models import model_routes
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.mlflow_traces import trace_routes
@@ -40,6 +42,7 @@ from harness.identity.browser import BrowserSessions
 from harness.identity.people_routes import people_routes
 from harness.ids import RandomIds
 from harness.inference_tables import InferenceTables
+from harness.isolation.model import catalog_of
 from harness.jobs import JobService
 from harness.lookups.routes import routes as lookups_routes
 from harness.monitoring import settings
@@ -83,6 +86,7 @@ class Parts:
     statements: sql.StatementService
     tasks: TaskRunner
     jobs: JobService
+    isolation: isolation.IsolationService
     credentials: Credentials
     routes: Sequence[AnyRoute]
     calls: Calls
@@ -99,7 +103,7 @@ class Parts:
 
     def start_services(self) -> None:
         """Let the services go on with what their state says: endpoints, payloads, refreshes."""
-        for service in (self.payloads, self.serving, self.monitoring, self.statements, self.jobs):
+        for service in (self.payloads, self.serving, self.monitoring, self.statements, self.jobs, self.isolation):
             service.start()
 
     def close(self) -> None:
@@ -171,7 +175,7 @@ def build(
         environments=environments,
         lifeline=lifeline,
         layout=layout,
-        variables=lambda: {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": token, "SPARK_REMOTE": spark.remote},
+        variables=_variables(spark, credentials, host=host, token=token),
     )
     serving_service = ServingService(
         clock=clock,
@@ -214,12 +218,24 @@ def build(
         data=WatchedData(unity_service, files),
         host_url=host,
     )
+    experiments = OwnedExperiments(url=lambda: mlflow.url, store=store, layout=layout)
+    isolated = isolation.IsolationService(
+        clock=clock,
+        ids=ids,
+        store=store,
+        tokens=credentials,
+        belongings=[  # removed from the last to the first: what runs before what it works on
+            CatalogAndSessions(unity_service, spark, payloads, monitors),
+            Home(objects),
+            *(MadeByUser(service) for service in (secrets, experiments, statements, serving_service, job_service)),
+        ],
+    )
     unity_answers, file_answers = [*unity_routes(unity_service), *ui_routes(unity_service.registry)], files_routes(files)
     if access.is_enforced(os.environ.get(access.SETTING)):
         guard = access.Access(grants=unity_service.grants, owner_of=unity_service.owner_of, administrator=user)
         unity_answers, file_answers = enforced(unity_answers, guard), enforced_files(file_answers, guard)
     owners = {"serving-endpoints": serving_service.owner, "jobs": _owner_of_job(job_service)}
-    proxy, ui = MlflowProxy(url=lambda: mlflow.url), MlflowUi(url=lambda: mlflow.url)
+    proxy, ui = MlflowProxy(url=lambda: mlflow.url, on_experiment=experiments.told), MlflowUi(url=lambda: mlflow.url)
     browsers = BrowserSessions(callers=credentials, clock=clock, ids=ids, prefix=UI_PREFIX)
     readers = BrowserSessions(callers=credentials, clock=clock, ids=ids, prefix=BOARDS_PREFIX)
     calls = Calls()
@@ -242,9 +258,10 @@ def build(
         *dashboard_routes(monitors),
         *readers.routes(),
         *board_routes(boards),
-        *sql.routes(statements, host_url=host, user=user),
+        *sql.routes(statements, host_url=host, user=user, catalog_of=catalog_of),
         *platform_sql_routes(PlatformSql(unity_service, files)),
         *trace_routes(),
+        *isolation.routes(isolated, host=host, remote_of=lambda name: spark_remote(spark.remote, name)),
         *ArtifactCredentials(ask=proxy.ask, sign=files.signed_url).routes(),
         *model_routes(proxy.ask, user),
         *browsers.routes(),
@@ -270,6 +287,7 @@ def build(
         statements=statements,
         tasks=tasks,
         jobs=job_service,
+        isolation=isolated,
         credentials=credentials,
         routes=answered,
         calls=calls,
@@ -290,6 +308,17 @@ class _LastCall:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.last = time.monotonic()
         await self.application(scope, receive, send)
+
+
+def _variables(spark: SparkEngine, credentials: Credentials, *, host: str, token: str) -> Callable[[str], Mapping[str, str]]:
+    """Return what tells unchanged clients who they are: in an isolated workspace its user, else the harness's."""
+
+    def variables(user: str) -> Mapping[str, str]:
+        if catalog_of(user) is None:
+            return {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": token, "SPARK_REMOTE": spark.remote}
+        return {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": credentials.of(user), "SPARK_REMOTE": spark_remote(spark.remote, user)}
+
+    return variables
 
 
 def _owner_of_job(service: JobService) -> Callable[[str], str | None]:

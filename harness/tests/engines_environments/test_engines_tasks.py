@@ -77,7 +77,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TaskRunner]:
     """A runner with a warm parent."""
     layout, lifeline = Layout(tmp_path_factory.mktemp("state")).make(), Lifeline()
     host = {"DATABRICKS_HOST": "http://127.0.0.1:1", "DATABRICKS_TOKEN": "t0ken"}
-    runner = TaskRunner(environments=Environments(layout=layout), lifeline=lifeline, layout=layout, variables=lambda: host)
+    runner = TaskRunner(environments=Environments(layout=layout), lifeline=lifeline, layout=layout, variables=lambda _: host)
     runner.start(lambda _: None)
     yield runner
     runner.close()
@@ -266,7 +266,7 @@ from harness.jobs import EnvironmentSpec, TaskProcess, WheelProgram
 
 state, wheel = Path(sys.argv[1]), sys.argv[2]
 layout, lifeline = Layout(state).make(), Lifeline()
-runner = TaskRunner(environments=Environments(layout=layout), lifeline=lifeline, layout=layout, variables=dict)
+runner = TaskRunner(environments=Environments(layout=layout), lifeline=lifeline, layout=layout, variables=lambda _: {})
 runner.start(print)
 task = TaskProcess(1, 2, "t", state / "task", state / "values", WheelProgram("task-probe", "stubborn"), EnvironmentSpec("4"), (wheel,))
 threading.Thread(target=runner.run, args=(task,), kwargs={"cancelled": threading.Event(), "on_running": lambda: None}).start()

@@ -1,6 +1,5 @@
 """Tracking calls passed on to the MLflow server, so that an unchanged client sees a workspace."""
 
-import json
 from collections.abc import Callable, Mapping
 
 import httpx
@@ -8,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.config import WORKSPACE_ID
+from harness.engines.mlflow_experiments import experiment_of, search_of
 from harness.engines.mlflow_uris import to_server, to_workspace
 from harness.errors import ApiError, NotEmulated, UserError
-from harness.http import AnyRoute, RawRoute
+from harness.http import AnyRoute, Identity, RawRoute, caller
 
 _DOC = "https://docs.databricks.com/api/workspace/experiments"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -23,11 +23,14 @@ _NOT_THE_SERVERS = ("unity-catalog/", "databricks/")
 class MlflowProxy:
     """Routes under `/api/2.0/mlflow/` and `/api/3.0/mlflow/`; Unity Catalog's routes must stand before them.
 
-    `url` is asked at each call, so that the server may start late and again elsewhere.
+    `url` is asked at each call, so that the server may start late and again elsewhere. `on_experiment` is told who makes one.
     """
 
-    def __init__(self, *, url: Callable[[], str], timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, *, url: Callable[[], str], timeout: float = TIMEOUT_SECONDS, on_experiment: Callable[[Identity], None] = lambda _: None
+    ) -> None:
         self._url = url
+        self._on_experiment = on_experiment
         # One client for all calls: kept-alive connections; httpx sends small requests in one write and sets TCP_NODELAY.
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, limits=httpx.Limits(max_connections=64, keepalive_expiry=60))
 
@@ -52,7 +55,10 @@ class MlflowProxy:
             raise NotEmulated(f"{request.method} {request.url.path}")
         body = await request.body()
         if request.url.path.endswith("/experiments/create"):
-            _check_experiment(body)
+            body = experiment_of(body, caller(request).user)
+            self._on_experiment(caller(request))
+        elif request.url.path.endswith("/experiments/search") and caller(request).isolated:
+            body = search_of(body, caller(request).user)
         answer = await self._send(request, to_server(body))
         kind = answer.headers.get("content-type", "")
         if answer.status_code == httpx.codes.NOT_FOUND and "json" not in kind:
@@ -82,15 +88,3 @@ class MlflowProxy:
 
 def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: headers[name] for name in _PASSED_ON if name in headers}
-
-
-def _check_experiment(body: bytes) -> None:
-    try:
-        asked = json.loads(body or b"{}")
-    except ValueError as error:
-        raise ApiError(400, "MALFORMED_REQUEST", f"experiments/create: body is not JSON: {error}") from error
-    name = asked.get("name") if isinstance(asked, dict) else None
-    if isinstance(name, str) and not name.startswith("/"):
-        # docs.databricks.com/mlflow/experiments: an experiment is a workspace object and its name a path.
-        message = f"Got an invalid experiment name '{name}'. An absolute path is expected, such as '/Users/<user-name>/{name}'"
-        raise ApiError(400, "INVALID_PARAMETER_VALUE", message)

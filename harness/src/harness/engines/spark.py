@@ -20,7 +20,7 @@ from harness.engines.java import spark_jars
 from harness.engines.java_classes import compiled_jar
 from harness.engines.processes import Lifeline, end, guest_path
 from harness.engines.spark_aot import aot_file
-from harness.engines.spark_conf import Order
+from harness.engines.spark_conf import FORGET, Order
 from harness.errors import UserError
 from harness.names import check_name
 
@@ -110,6 +110,12 @@ class SparkEngine:
         self._folder(name).mkdir(parents=True, exist_ok=True)
         with self._lock:
             self._tell(check_name(name, "catalog").encode())
+            self._hear(_CONTROL_SECONDS)
+
+    def forget(self, user: str, catalog: str) -> None:
+        """Close the sessions of `user`, and let go of what is remembered of `catalog`, which is about to be removed."""
+        with self._lock:
+            self._tell(f"{FORGET}{user} {check_name(catalog, 'catalog')}".encode())
             self._hear(_CONTROL_SECONDS)
 
     def alive(self) -> bool:

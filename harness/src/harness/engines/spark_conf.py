@@ -7,6 +7,7 @@ import msgspec
 
 PARALLELISM = 2
 _SCHEMES = ("file", "dbfs", "unity")  # this machine's files, DBFS, and where managed tables lie
+FORGET = "- "  # what a line to the driver begins with that asks it to forget (spark_driver.py); no catalog is called so
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Map
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(port),
+        "spark.connect.grpc.interceptor.classes": "harness.Sessions",  # users of isolated workspaces begin in their own catalog
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",

@@ -1,7 +1,8 @@
 """The Spark engine's own process: starts the JVM, serves Spark Connect, answers the harness on a pipe.
 
 The first line on standard input is the `Order`; the answer is one JSON line, `{"ready": PORT}` or `{"error": TEXT}`. Later lines are names
-of catalogs, answered by `{"catalog": NAME}`. The end of standard input ends Spark politely.
+of catalogs to be made, answered by `{"catalog": NAME}`, or `- USER CATALOG`: the sessions of the user are closed and what is remembered
+of the catalog is let go of. The end of standard input ends Spark politely.
 """
 
 import json
@@ -16,7 +17,7 @@ import msgspec
 from harness.ai_query import registration
 from harness.delta_table import reader as delta_messages
 from harness.engines import java
-from harness.engines.spark_conf import PARALLELISM, Order, spark_conf
+from harness.engines.spark_conf import FORGET, PARALLELISM, Order, spark_conf
 from harness.errors import UserError
 from harness.platform_sql import information_schemas
 from harness.platform_sql import registration as platform_statements
@@ -48,12 +49,21 @@ def main() -> None:
     _answer(answers, ready=order.port)
     for line in sys.stdin:
         name = line.strip()
-        (Path(order.warehouse) / name).mkdir(parents=True, exist_ok=True)
+        if name.startswith(FORGET):
+            _forget(session, *name.removeprefix(FORGET).split())
+        else:
+            (Path(order.warehouse) / name).mkdir(parents=True, exist_ok=True)
         _answer(answers, catalog=name)
     session.stop()
     assert gateway.process.stdin is not None  # noqa: S101 - opened as a pipe in `launch`
     gateway.process.stdin.close()
     gateway.process.wait(_STOP_SECONDS)
+
+
+def _forget(session: Any, user: str, catalog: str) -> None:
+    jvm = session.sparkContext._jvm  # noqa: SLF001 - pyspark has no public way into the JVM
+    jvm.harness.Sessions.end(user)
+    jvm.harness.Catalogs.forget(session._jsparkSession, catalog)  # noqa: SLF001 - the same
 
 
 def _launch(order: Order, log: IO[bytes]) -> java.Gateway:

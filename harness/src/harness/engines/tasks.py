@@ -54,12 +54,13 @@ class TaskRunner:
         environments: Environments,
         lifeline: Lifeline,
         layout: Layout,
-        variables: Callable[[], Mapping[str, str]],
+        variables: Callable[[str], Mapping[str, str]],
         limits: TaskLimits | None = None,
     ) -> None:
         """Without `limits` they are those of the user's environment variables (harness/engines/task_limits.py).
 
-        `variables` are what unchanged clients read (DATABRICKS_HOST, DATABRICKS_TOKEN, SPARK_REMOTE), asked for at each task.
+        `variables` are what unchanged clients read (DATABRICKS_HOST, DATABRICKS_TOKEN, SPARK_REMOTE), asked for at each task by the
+        user for whom it runs.
         """
         self._environments = environments
         self._lifeline = lifeline
@@ -119,7 +120,7 @@ class TaskRunner:
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": os.pathsep.join([*path, guest_path()]),  # for processes that the task starts itself
             **_CLIENTS,
-            **self._variables(),
+            **self._variables(task.user),
             "HARNESS_TASK_VALUES": str(task.values),
             "HARNESS_TASK_KEY": task.task_key,
             "HARNESS_TASK_FOLDER": str(task.folder),

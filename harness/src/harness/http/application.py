@@ -21,6 +21,7 @@ from harness.http.routing import AnyRoute, Call, RawRoute, Reply, Route
 
 log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
+_NOBODY = Identity("")
 
 
 def application(routes: Sequence[AnyRoute], *, callers: Authenticator, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
@@ -82,6 +83,7 @@ def _endpoint(route: AnyRoute, callers: Authenticator) -> Endpoint:
 
 def _threaded(route: Route) -> Endpoint:
     async def endpoint(request: Request) -> Response:
+        identity = _NOBODY if route.public else caller(request)
         call = Call(
             method=request.method,
             path=request.url.path,
@@ -89,7 +91,8 @@ def _threaded(route: Route) -> Endpoint:
             query=dict(request.query_params),
             headers=dict(request.headers),
             body=await request.body(),
-            user="" if route.public else caller(request).user,
+            user=identity.user,
+            isolated=identity.isolated,
         )
         return _render(await run_in_threadpool(route.handler, call))
 

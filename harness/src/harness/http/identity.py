@@ -16,6 +16,8 @@ class Identity:
     endpoint_id: str | None = None
     expires: float = math.inf
     """When the credential ends, in seconds since 1970."""
+    isolated: bool = False
+    """Whether the user is that of an isolated workspace: listings show it what is its own."""
     ai_query: bool = False
     """Whether it is the harness's own `ai_query` that calls for `user`: what it calls differs from what users may."""
 

@@ -28,6 +28,12 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     user: str
+    isolated: bool = False
+    """Whether `user` is that of an isolated workspace."""
+
+    def shows(self, creator: str) -> bool:
+        """Return whether a listing for this caller has what `creator` made: an isolated workspace is shown what is its own."""
+        return not self.isolated or creator == self.user
 
     def json(self, type_: type[T]) -> T:
         """Return the body as `type_`, or raise the platform's 400 that names the field and what was expected.

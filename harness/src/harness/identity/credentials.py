@@ -27,6 +27,7 @@ class Credentials:
         self._personal_token = personal_token.encode()
         self._user = user
         self._known: dict[str, Identity] = {}
+        self._admitted: set[str] = set()
 
     @property
     def client_secret(self) -> str:
@@ -43,7 +44,7 @@ class Credentials:
         if known is not None:
             return known
         found = self._identity(authorization)
-        if found is not None:  # strangers' headers are not remembered, so they cannot push out anybody's
+        if found is not None and not found.isolated:  # not remembered: strangers', so that they push out nobody's, and those that may end
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[authorization] = found
@@ -55,6 +56,8 @@ class Credentials:
         if claims is None:
             return None
         identity = claims.identity()
+        if identity.isolated and identity.user not in self._admitted:
+            return None
         return identity if identity.expires > self._clock.now().timestamp() else None
 
     def token(self, user: str, details: Sequence[AuthorizationDetail] = ()) -> str:
@@ -62,6 +65,19 @@ class Credentials:
         now = int(self._clock.now().timestamp())
         scope = "" if details else ALL_APIS
         return self._signed(user, iat=now, exp=now + TOKEN_SECONDS, scope=scope, authorization_details=list(details))
+
+    def admit(self, user: str) -> str:
+        """Return a token of the user of an isolated workspace, good until the user is dismissed."""
+        self._admitted.add(user)
+        return self.of(user)
+
+    def of(self, user: str) -> str:
+        """Return another token of such a user."""
+        return self._signed(user, iat=int(self._clock.now().timestamp()), scope=ALL_APIS)
+
+    def dismiss(self, user: str) -> None:
+        """Know no token of this user any more, nor one made with it."""
+        self._admitted.discard(user)
 
     def ai_query_token(self) -> str:
         """Return the token with which `ai_query` calls for the user, as long as the engine lives."""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from harness.config import ISOLATED_USERS
 from harness.http import Identity
 
 CLIENT_CREDENTIALS = "client_credentials"
@@ -59,7 +60,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def identity(self) -> Identity:
         """Return the caller that a genuine token with these claims stands for."""
         endpoint_id = self.authorization_details[0].object_path.rpartition("/")[2] if self.authorization_details else None
-        return Identity(self.sub, endpoint_id, math.inf if self.exp is None else self.exp, self.ai_query)
+        expires = math.inf if self.exp is None else self.exp
+        return Identity(self.sub, endpoint_id, expires, isolated=self.sub.endswith(ISOLATED_USERS), ai_query=self.ai_query)
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,6 +67,7 @@ class InferenceTables:
         self._changed = threading.Condition()
         self._writers: dict[str, LogWriter] = {}  # by log id: whatever has a journal
         self._current: dict[str, LogWriter] = {}  # by endpoint id: what is enabled
+        self._dropped: set[str] = set()  # ids of logs whose tables are about to go: the thread that writes lets go of them
         self._flushing = 0
         self._idle = False
         self._closing = False
@@ -121,6 +122,19 @@ class InferenceTables:
             if writer is not None:
                 self._change(writer, replace(writer.log, enabled=False))
 
+    def drop_catalog(self, catalog: str) -> None:
+        """Log nothing more into tables of `catalog`, which is about to be removed; rows that wait for them go too."""
+        with self._logs.transaction():
+            writers = [writer for writer in self._writers.values() if FullName.parse(writer.log.table).catalog == catalog]
+            for writer in writers:
+                self._change(writer, replace(writer.log, enabled=False))
+        ids = {writer.log.log_id for writer in writers}
+        with self._changed:
+            self._dropped |= ids
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._thread is None or not ids & self._writers.keys())
+            self._dropped -= ids
+
     @property
     def delivery(self) -> Delivery:
         """How rows reach their tables now."""
@@ -158,11 +172,14 @@ class InferenceTables:
         with self._changed:
             self._flushing += 1
             self._changed.notify_all()
-            done = self._changed.wait_for(lambda: all(w.journal.committed >= end for w, end in wanted.items()), seconds)
+            done = self._changed.wait_for(lambda: all(self._is_done(writer, end) for writer, end in wanted.items()), seconds)
             self._flushing -= 1
         if not done:
             late = [f"{w.log.table}: {w.failure or 'still writing'}" for w, end in wanted.items() if w.journal.committed < end]
             raise ApiError(504, "DEADLINE_EXCEEDED", f"not everything is in its inference table after {seconds:g} s: {'; '.join(late)}")
+
+    def _is_done(self, writer: LogWriter, end: int) -> bool:
+        return writer.journal.committed >= end or writer.log.log_id in self._dropped
 
     def _unfinished(self, endpoint_id: str, table: FullName) -> LogWriter | None:
         """Return the endpoint's own disabled log into `table`, if it has not made the table yet; 400 when the name is taken."""
@@ -235,6 +252,9 @@ class InferenceTables:
         return all(writer.failure is None for writer in self._writers.values())
 
     def _write(self, writer: LogWriter) -> None:
+        if writer.log.log_id in self._dropped:
+            self._retire(writer)
+            return
         failed_before = writer.failure
         more = True
         while more:
@@ -263,3 +283,5 @@ class InferenceTables:
         writer.journal.close()
         self._logs.delete(writer.log.log_id)
         shutil.rmtree(self._folder / writer.log.log_id)
+        with self._changed:
+            self._changed.notify_all()

@@ -160,6 +160,7 @@ class Attempting:
             environment=environment,
             dependencies=tuple(local(dependency, self._around.files) for dependency in environment.dependencies),
             timeout_seconds=self._bounds.seconds(task),
+            user=self._run.creator,
         )
 
     def _context(self, attempt: TaskRun) -> Context:

@@ -1,7 +1,7 @@
 """Jobs as they are defined: made, changed, shown."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -59,9 +59,17 @@ class Definitions:
         """Return the job, its settings exactly as they were sent."""
         return view.job(self.job(job_id), page_token)
 
-    def list(self, *, name: str | None = None, limit: int = 20, page_token: str = "", expand_tasks: bool = False) -> Json:
-        """Return a page of jobs, latest first; `name` is compared without case."""
-        jobs = sorted(self.all(), key=lambda job: (job.created_time, job.job_id), reverse=True)
+    def list(
+        self,
+        *,
+        name: str | None = None,
+        limit: int = 20,
+        page_token: str = "",
+        expand_tasks: bool = False,
+        shows: Callable[[str], bool] = lambda _: True,
+    ) -> Json:
+        """Return a page of jobs, latest first; `name` is compared without case, `shows` is asked for each creator."""
+        jobs = sorted((job for job in self.all() if shows(job.creator)), key=lambda job: (job.created_time, job.job_id), reverse=True)
         if name is not None:
             jobs = [job for job in jobs if view.name(job).lower() == name.lower()]
         return view.job_page(jobs, limit=limit, page_token=page_token, expand_tasks=expand_tasks)

@@ -57,6 +57,8 @@ class TaskProcess:
     dependencies: tuple[str, ...]
     """Those of the environment: requirements, `-r FILE`s, and wheels as paths on this machine (`….whl` or `….whl[extra]`)."""
     timeout_seconds: float | None = None
+    user: str = ""
+    """For whom it runs: whose token it has."""
 
 
 @dataclass(frozen=True, slots=True)

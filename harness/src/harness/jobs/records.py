@@ -1,6 +1,6 @@
 """Runs as they are looked at afterwards, or while they go on: states, output, task values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.jobs import output, view
@@ -20,9 +20,10 @@ class Records:
         run, task = self._runs.find(run_id)
         return view.run(run, self._host_url, only=task, page_token=page_token, include_history=include_history)
 
-    def list_runs(self, filters: view.RunFilters) -> Json:
-        """Return a page of runs, latest first."""
-        return view.run_page(self._runs.all(filters.job_id), filters, self._host_url)
+    def list_runs(self, filters: view.RunFilters, shows: Callable[[str], bool] = lambda _: True) -> Json:
+        """Return a page of runs, latest first; `shows` is asked for each creator."""
+        found = [run for run in self._runs.all(filters.job_id) if shows(run.creator)]
+        return view.run_page(found, filters, self._host_url)
 
     def get_output(self, run_id: int) -> Json:
         """Return what an attempt printed and, if it failed, its error and traceback."""

@@ -83,6 +83,7 @@ def _jobs(service: JobService, version: str) -> list[AnyRoute]:
             limit=_optional(call, "limit", 20),
             page_token=call.query.get("page_token") or call.query.get("offset", ""),
             expand_tasks=_flag(call, "expand_tasks"),
+            shows=call.shows,
         )
 
     def run_now(call: Call) -> object:
@@ -125,7 +126,8 @@ def _runs(service: JobService, version: str) -> list[AnyRoute]:
                 start_time_to=_number(call, "start_time_to") if "start_time_to" in call.query else None,
                 limit=_optional(call, "limit", 20),
                 page_token=call.query.get("page_token") or call.query.get("offset", ""),
-            )
+            ),
+            call.shows,
         )
 
     def cancel(call: Call) -> object:

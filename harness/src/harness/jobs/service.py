@@ -170,6 +170,19 @@ class JobService:
             if not queued_only or run.state.life_cycle_state == "QUEUED":
                 self.cancel(run.run_id)
 
+    def delete_of(self, creator: str) -> None:
+        """Remove the jobs of `creator`, and the runs that were begun for them once those under way have been ended."""
+        for job in self.definitions.all():
+            if job.creator == creator:
+                self.definitions.delete(job.job_id)
+        runs = [run for run in self._runs.all() if run.creator == creator]
+        for run in runs:
+            self.cancel(run.run_id)
+        for run in runs:
+            self._wait_for_thread(run.run_id)
+            self._tokens.delete(run.request.idempotency_token)
+        self._runs.delete(runs)
+
     def _told(self, event: RunEvent) -> None:
         if not self._closed:
             self.notifications.record(event)

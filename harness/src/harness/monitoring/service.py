@@ -139,6 +139,12 @@ class MonitoringService:
             self._monitors.put(object_id, msgspec.structs.replace(monitor, dashboard_id=made.dashboard_id))
         return made
 
+    def delete_in(self, catalog: str) -> None:
+        """Forget the monitors of the tables of `catalog`; what their refreshes are at is thrown away."""
+        for monitor in self._monitors.list():
+            if FullName.parse(monitor.table).catalog == catalog:
+                self.delete_monitor("table", monitor.table_id)
+
     def monitors(self) -> list[Monitor]:
         """Return every monitor, by table name."""
         return sorted(self._monitors.list(), key=lambda monitor: monitor.table)

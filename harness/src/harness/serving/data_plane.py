@@ -67,6 +67,8 @@ class DirectInvocations:
         restricted = identity is not None and identity.endpoint_id is not None
         if identity is None or (restricted and workspace_id is None) or workspace_id not in (None, WORKSPACE_ID.encode()):
             return None
+        if identity.isolated:  # its token may end any moment, and heads are remembered
+            return None
         if workspace_id is not None and served is not None:  # no such URL
             return None
         return _DirectCall(

@@ -99,6 +99,12 @@ class Fleet:
             processes = [self._running.pop(entity.id, None) for entity in entities]
         _retire([process for process in processes if process is not None], self._settings.retire_seconds)
 
+    def forget(self, entities: Iterable[ServedEntity]) -> None:
+        """Remove what retired entities printed."""
+        for entity in entities:
+            for kind in ("log", "build.log"):
+                self.log_file(entity, kind).unlink(missing_ok=True)
+
     def close(self) -> None:
         """End every process. Twice without harm."""
         self._upkeep.close()

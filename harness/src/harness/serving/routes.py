@@ -28,8 +28,8 @@ def _endpoints(service: ServingService) -> list[AnyRoute]:
     def create(call: Call) -> object:
         return service.create(call.json(CreateEndpoint), call.user)
 
-    def list_(_: Call) -> object:
-        return {"endpoints": service.list()}
+    def list_(call: Call) -> object:
+        return {"endpoints": service.list(call.shows)}
 
     table: list[AnyRoute] = []
     for path in (PATH, f"{PATH}/"):  # MLflow's deployment client lists and creates with a trailing slash

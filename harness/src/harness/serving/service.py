@@ -1,5 +1,6 @@
 """The control plane of serving endpoints: documents, updates in the background, processes that match them."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -128,9 +129,9 @@ class ServingService:
         """Return the endpoint as the API shows it."""
         return self._detailed(self._endpoints.get(name))
 
-    def list(self) -> list[view.Json]:
-        """Return a summary of every endpoint."""
-        return [view.summary(endpoint, self._fleet.state) for endpoint in self._endpoints.list()]
+    def list(self, shows: Callable[[str], bool] = lambda _: True) -> list[view.Json]:
+        """Return a summary of every endpoint whose creator `shows` lets through."""
+        return [view.summary(endpoint, self._fleet.state) for endpoint in self._endpoints.list() if shows(endpoint.creator)]
 
     def update_config(self, name: str, request: ConfigInput, user: str) -> view.Json:
         """Begin to replace what the endpoint serves; the old configuration serves until the new one is ready."""
@@ -179,6 +180,21 @@ class ServingService:
 
     def delete(self, name: str) -> None:
         """Remove the endpoint. Its inference table stays."""
+        entities = self._removed(name)
+        threading.Thread(target=self._fleet.retire, args=(entities,), name=f"retire-{name}", daemon=True).start()
+
+    def delete_of(self, creator: str) -> None:
+        """Remove the endpoints of `creator`, with what their processes printed; those have ended on return."""
+        for endpoint in self._endpoints.list():
+            if endpoint.creator == creator:
+                with contextlib.suppress(ApiError):  # nothing is under way, or no longer
+                    self.deployments.cancel(endpoint.name)
+                entities = [*self._removed(endpoint.name), *(endpoint.pending.entities if endpoint.pending else ())]
+                self._fleet.retire(entities)
+                self._fleet.forget(entities)
+
+    def _removed(self, name: str) -> Sequence[ServedEntity]:
+        """Remove an endpoint and return what it served."""
         with self._endpoints.transaction():
             endpoint = self._endpoints.get(name)
             check_not_updating(endpoint)
@@ -187,8 +203,7 @@ class ServingService:
             self.invocations.withdraw(name)
             self.limits.forget(endpoint.id)
             self.metrics.forget(name)
-        entities = endpoint.config.entities if endpoint.config else ()
-        threading.Thread(target=self._fleet.retire, args=(entities,), name=f"retire-{name}", daemon=True).start()
+        return endpoint.config.entities if endpoint.config else ()
 
     def logs(self, name: str, served_name: str, kind: str = "log") -> str:
         """Return the end of a served entity's log (what its process printed) or build log."""

@@ -1,7 +1,10 @@
 """`w.statement_execution` over HTTP."""
 
 from base64 import b64encode
+from collections.abc import Callable
+from typing import TypeVar
 
+import msgspec
 from starlette.responses import Response
 
 from harness.errors import ApiError
@@ -20,13 +23,17 @@ SESSIONS = "/api/2.0/sql/sessions"
 _INLINE_BYTES = 5 * 1024 * 1024
 _LINKED = "/__harness__/sql/results/{statement_id}/{chunk_index}"
 Json = dict[str, object]
+Asked = TypeVar("Asked", ExecuteRequest, CreateSessionRequest)
 
 
-def routes(service: StatementService, *, host_url: str, user: str) -> list[AnyRoute]:
-    """Return the routes of statements, and of the warehouse that executes them."""
+def routes(
+    service: StatementService, *, host_url: str, user: str, catalog_of: Callable[[str], str | None] = lambda _: None
+) -> list[AnyRoute]:
+    """Return the routes of statements, and of the warehouse that executes them. `catalog_of` says where a user's statements begin."""
 
     def execute(call: Call) -> object:
-        return _shown(service, service.execute(call.json(ExecuteRequest)), host_url)
+        asked = _from(call.json(ExecuteRequest), catalog_of(call.user))
+        return _shown(service, service.execute(asked, call.user), host_url)
 
     def get(call: Call) -> object:
         return _shown(service, service.get(call.params["statement_id"]), host_url)
@@ -44,7 +51,8 @@ def routes(service: StatementService, *, host_url: str, user: str) -> list[AnyRo
         return {}
 
     def open_session(call: Call) -> object:
-        return {"session_id": service.sessions.open(call.json(CreateSessionRequest))}
+        asked = _from(call.json(CreateSessionRequest), catalog_of(call.user))
+        return {"session_id": service.sessions.open(asked, call.user)}
 
     def close_session(call: Call) -> object:
         service.sessions.close(call.params["session_id"])
@@ -67,6 +75,12 @@ def routes(service: StatementService, *, host_url: str, user: str) -> list[AnyRo
         Route("GET", _LINKED, linked, "docs/coverage.md", public=True),
         *warehouse_routes(host_url, user),
     ]
+
+
+def _from(asked: Asked, catalog: str | None) -> Asked:
+    """Return what is asked with the catalog in which it begins when it names none; statements of a session begin where that stands."""
+    stands = asked.session_id if isinstance(asked, ExecuteRequest) else None
+    return asked if asked.catalog is not None or stands is not None else msgspec.structs.replace(asked, catalog=catalog)
 
 
 def _shown(service: StatementService, statement: Statement, host_url: str) -> Json:

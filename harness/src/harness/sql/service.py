@@ -38,6 +38,7 @@ class Statement:
     id: str
     request: ExecuteRequest
     running: Running
+    user: str
     status: StatementStatus = field(default_factory=lambda: StatementStatus(state="PENDING"))
     result: Result | None = None
     ended_at: dt.datetime | None = None
@@ -73,8 +74,8 @@ class StatementService:
         self._pool.shutdown(cancel_futures=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def execute(self, request: ExecuteRequest) -> Statement:
-        """Begin a statement and wait for it as long as it asks."""
+    def execute(self, request: ExecuteRequest, user: str = "") -> Statement:
+        """Begin a statement for `user` and wait for it as long as it asks."""
         seconds = _checked(request)
         self._forget_old()
         if request.session_id is not None:
@@ -83,7 +84,7 @@ class StatementService:
         query = Query(
             request.statement, request.catalog, request.schema, request.parameters, request.row_limit, request.session_id, as_text
         )
-        statement = Statement(self._ids.uuid(), request, self._engine.begin(query))
+        statement = Statement(self._ids.uuid(), request, self._engine.begin(query), user)
         with self._lock:
             self._statements[statement.id] = statement
         self._pool.submit(self._carry_out, statement)
@@ -126,6 +127,17 @@ class StatementService:
         with self._lock:
             self._remove(statement.result)
             statement.result, statement.status = None, StatementStatus(state="CLOSED")
+
+    def delete_of(self, user: str) -> None:
+        """End and forget the statements of `user`, and close their sessions."""
+        with self._lock:
+            own = [one for one in self._statements.values() if one.user == user]
+        for one in own:
+            self.cancel(one.id)
+            with self._lock:
+                self._statements.pop(one.id, None)
+                self._remove(one.result)
+        self.sessions.delete_of(user)
 
     def link(self, statement: Statement, chunk: Chunk) -> tuple[str, dt.datetime]:
         """Return the path and query under which a chunk can be fetched without a token, and until when."""

@@ -33,10 +33,11 @@ class Sessions:
         self._ids = ids
         self._engine = engine
         self._used: dict[str, dt.datetime] = {}
+        self._users: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def open(self, request: CreateSessionRequest) -> str:
-        """Open a session and return its id, or raise the platform's 400."""
+    def open(self, request: CreateSessionRequest, user: str = "") -> str:
+        """Open a session for `user` and return its id, or raise the platform's 400."""
         self._close_idle()
         confs = {_SETTINGS[name]: value for name, value in _known(request.session_confs).items()}
         session = self._ids.uuid()
@@ -45,7 +46,7 @@ class Sessions:
         except StatementFailedError as error:
             raise ApiError(400, "BAD_REQUEST", str(error)) from error
         with self._lock:
-            self._used[session] = self._clock.now()
+            self._used[session], self._users[session] = self._clock.now(), user
         return session
 
     def use(self, session: str) -> None:
@@ -60,6 +61,11 @@ class Sessions:
         self.use(session)
         self._end(session)
 
+    def delete_of(self, user: str) -> None:
+        """Close the sessions of `user`."""
+        for session in [session for session, opener in tuple(self._users.items()) if opener == user]:
+            self._end(session)
+
     def close_all(self) -> None:
         """Close every session; twice without harm."""
         for session in tuple(self._used):
@@ -73,6 +79,7 @@ class Sessions:
     def _end(self, session: str) -> None:
         with self._lock:
             self._used.pop(session, None)
+            self._users.pop(session, None)
         self._engine.close(session)
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from harness.config import ISOLATED_USERS
 from harness.errors import NotEmulated
 from harness.http import AnyRoute, Call, Route
 from harness.unity import pages, rendering
@@ -70,7 +71,8 @@ def _catalog_routes(service: UnityService) -> list[AnyRoute]:
 
     def list_catalogs(call: Call) -> object:
         wanted = pages.asked(call.query)
-        return pages.page(catalogs.catalogs(), wanted, lambda each: each.name).body("catalogs", rendering.catalog)
+        found = [each for each in catalogs.catalogs() if call.shows(each.owner) or not each.owner.endswith(ISOLATED_USERS)]
+        return pages.page(found, wanted, lambda each: each.name).body("catalogs", rendering.catalog)
 
     def get(call: Call) -> object:
         return rendering.catalog(catalogs.catalog(call.params["name"]))

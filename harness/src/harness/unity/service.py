@@ -91,6 +91,16 @@ class UnityService:
             self.delete_schema(schema.full_name, force=force)
         self.namespaces.delete_catalog(found.name)
 
+    def delete_of(self, owner: str) -> None:
+        """Remove the catalogs and schemas of `owner`, with all that they hold."""
+        for catalog in self.namespaces.catalogs():
+            if catalog.owner == owner:
+                self.delete_catalog(catalog.name, force=True)
+                continue
+            for schema in self.namespaces.schemas(catalog.name):
+                if schema.owner == owner:
+                    self.delete_schema(schema.full_name, force=True)
+
     def _securable_id(self, kind: str, full_name: str) -> str:
         ids: dict[str, Callable[[], str]] = {
             "metastore": lambda: _metastore_id(full_name),

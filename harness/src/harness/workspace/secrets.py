@@ -27,7 +27,7 @@ class SecretsService:
         except UnicodeDecodeError as error:
             raise model.invalid(f"Secret with scope: {scope} and key: {key} is not text") from error
 
-    def create_scope(self, name: str, *, backend: str, manager: str) -> None:
+    def create_scope(self, name: str, *, backend: str, manager: str, creator: str = "") -> None:
         """Make an empty scope that `manager` manages."""
         model.check_name("Scope name", name)
         if backend != "DATABRICKS":
@@ -38,7 +38,7 @@ class SecretsService:
                 raise ApiError(400, "RESOURCE_ALREADY_EXISTS", f"Scope {name} already exists!")
             if len(self._scopes.list()) >= model.MAX_SCOPES:
                 raise _too_many(f"A workspace has at most {model.MAX_SCOPES} secret scopes")
-            self._scopes.put(model.scope_key(name), SecretScope(name, [Acl(manager, "MANAGE")]))
+            self._scopes.put(model.scope_key(name), SecretScope(name, [Acl(manager, "MANAGE")], creator))
 
     def scopes(self) -> Sequence[SecretScope]:
         """Return the scopes, by name."""
@@ -50,6 +50,12 @@ class SecretsService:
             for secret in self.secrets(name):
                 self._secrets.delete(model.secret_key(name, secret.key))
             self._scopes.delete(model.scope_key(name))
+
+    def delete_of(self, creator: str) -> None:
+        """Remove the scopes of `creator`."""
+        for scope in self.scopes():
+            if scope.creator == creator:
+                self.delete_scope(scope.name)
 
     def put(self, scope: str, key: str, value: bytes) -> None:
         """Write a secret, over what was there."""

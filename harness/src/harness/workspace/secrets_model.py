@@ -3,7 +3,7 @@
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.errors import ApiError
@@ -31,6 +31,7 @@ class SecretScope:
 
     name: str
     acls: list[Acl] = field(default_factory=list)
+    creator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ def value_of(string_value: str | None, bytes_value: str | None) -> bytes:
 
 def with_acl(scope: SecretScope, acl: Acl) -> SecretScope:
     """Return `scope` with what `acl` says of its principal, and only that."""
-    return SecretScope(scope.name, [*without_acl(scope, acl.principal).acls, acl])
+    return replace(scope, acls=[*without_acl(scope, acl.principal).acls, acl])
 
 
 def without_acl(scope: SecretScope, principal: str) -> SecretScope:
     """Return `scope` with nothing said of `principal`."""
-    return SecretScope(scope.name, [acl for acl in scope.acls if acl.principal != principal])
+    return replace(scope, acls=[acl for acl in scope.acls if acl.principal != principal])

@@ -57,11 +57,12 @@ def _scope_routes(service: SecretsService) -> list[AnyRoute]:
         asked = call.json(_CreateScope)
         if asked.initial_manage_principal not in {None, "users"}:
             raise model.invalid("initial_manage_principal: only the group 'users' is supported")  # as documented
-        service.create_scope(asked.scope, backend=asked.scope_backend_type, manager=asked.initial_manage_principal or call.user)
+        manager = asked.initial_manage_principal or call.user
+        service.create_scope(asked.scope, backend=asked.scope_backend_type, manager=manager, creator=call.user)
         return {}
 
-    def list_(_: Call) -> object:
-        scopes = [{"name": scope.name, "backend_type": "DATABRICKS"} for scope in service.scopes()]
+    def list_(call: Call) -> object:
+        scopes = [{"name": scope.name, "backend_type": "DATABRICKS"} for scope in service.scopes() if call.shows(scope.creator)]
         return {"scopes": scopes} if scopes else {}
 
     def delete(call: Call) -> object:

@@ -1,5 +1,6 @@
 package harness;
 
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.fs.Path;
@@ -20,6 +21,17 @@ final class Logs {
     Object before = SEEN.put(location, now);
     if (before != null && !before.equals(now)) {
       DeltaLog.invalidateCache(SparkSession.active(), new Path(location));
+    }
+  }
+
+  /** Forget the tables of a catalog that goes. */
+  static void forget(SparkSession session, String catalog) {
+    String within = MountedFiles.WAREHOUSE_SCHEME + ":/" + catalog + "/";
+    for (String location : List.copyOf(SEEN.keySet())) {
+      if (location.startsWith(within)) {
+        SEEN.remove(location);
+        DeltaLog.invalidateCache(session, new Path(location));
+      }
     }
   }
 
