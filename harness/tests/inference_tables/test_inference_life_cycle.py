@@ -94,6 +94,26 @@ def test_enabling_again_before_there_is_a_table(make_harness: MakeHarness) -> No
     assert harness.flushed() == ["1", "2"]
 
 
+def test_catalog_that_goes_takes_its_logs_along(make_harness: MakeHarness) -> None:
+    """Rows that wait for a table of it are dropped, nothing is written there any more, and nobody waits for them."""
+    harness = make_harness()
+    harness.enable()
+    away = harness.table.parent.rename(harness.table.parent.with_name("away"))  # so that the call waits
+    harness.call()
+
+    harness.tables.drop_catalog("main")
+
+    away.rename(harness.table.parent)
+    harness.call()
+    harness.tables.flush()
+    assert not harness.table.exists()
+    assert list(harness.layout.journal.iterdir()) == []
+    harness.tables.drop_catalog("main")  # nothing is there any more
+    harness.enable()
+    harness.call()
+    assert len(harness.flushed()) == 1
+
+
 def test_update_to_another_table(make_harness: MakeHarness, mover: Mover) -> None:
     """Calls are in the table that was theirs when they were answered."""
     harness = make_harness(mover)

@@ -448,6 +448,25 @@ def unharmed(endpoint: Endpoint) -> Iterator[None]:
     assert answers[0][0] == 200
 
 
+def test_endpoints_of_a_user_end_with_their_processes(workspace: Workspace, make_endpoint: MakeEndpoint) -> None:
+    """Also one that is still on its way; what their processes printed goes too. It is the last test: the neighbour goes as well."""
+    logs = workspace.layout.logs / "serving"
+    before = set(logs.iterdir()) if logs.exists() else set()
+    ready = make_endpoint("mine")
+    process = ready.number()
+    coming = make_endpoint("on-its-way", wait=False, environment_vars={"LOADING_SECONDS": "600"})
+    wait_until(lambda: "loading in" in coming.logs())
+    loading = int(coming.logs().split("loading in")[1].split()[0])
+    workspace.serving.delete_of("somebody@else.com")
+    assert ready.number() == process
+
+    workspace.serving.delete_of("me@example.com")
+
+    assert [pid for pid in (process, loading) if runs(pid)] == []
+    assert [endpoint.workspace.http.get(endpoint.url).status_code for endpoint in (ready, coming)] == [404, 404]
+    assert set(logs.iterdir()) == before
+
+
 def served(**more: Any) -> dict[str, Any]:
     return {"entity_name": "main.ml.mischief", "entity_version": "1", **more}
 
