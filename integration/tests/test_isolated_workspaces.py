@@ -243,7 +243,7 @@ def test_everything_made_with_the_token_goes(running: Platform, layout: Layout) 
     assert [job.creator_user_name for job in common.jobs.list() if job.creator_user_name == one.user] == []
     with pytest.raises(NotFound):
         common.workspace.get_status(one.home)
-    with pytest.raises(NotFound, match="does not exist"):
+    with pytest.raises(NotFound, match="Could not find experiment"):
         common.experiments.get_by_name("/Shared/isolated-experiment")
     left = [path for path in layout.state.rglob("*") if one.workspace_id in path.name]
     assert left == []
