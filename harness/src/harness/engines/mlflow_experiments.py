@@ -68,15 +68,18 @@ class OwnedExperiments:
             return  # the server need not be asked, nor be up
         try:
             with httpx.Client(base_url=f"{self._url()}/api/2.0/mlflow/experiments/", timeout=_SECONDS, trust_env=False) as server:
-                for experiment in self._of(server, owner):
-                    id_ = experiment["experiment_id"]
-                    # The server keeps what is deleted, and its name with it.
-                    _post(server, "update", {"experiment_id": id_, "new_name": f"/deleted/{id_}"})
-                    _post(server, "delete", {"experiment_id": id_})
-                    shutil.rmtree(self._artifacts / id_, ignore_errors=True)
+                while found := self._of(server, owner):
+                    for experiment in found:
+                        self._delete(server, experiment["experiment_id"])
         except httpx.TransportError as error:
             raise UserError(f"the MLflow server does not answer: {error!r}; see logs/mlflow.log") from error
         self._owners.delete(owner)
+
+    def _delete(self, server: httpx.Client, id_: str) -> None:
+        # The server keeps what is deleted, and its name with it.
+        _post(server, "update", {"experiment_id": id_, "new_name": f"/deleted/{id_}"})
+        _post(server, "delete", {"experiment_id": id_})
+        shutil.rmtree(self._artifacts / id_, ignore_errors=True)
 
     def _of(self, server: httpx.Client, owner: str) -> list[dict[str, str]]:
         found: list[dict[str, str]] = _post(server, "search", {"max_results": _PAGE, "filter": _owned(owner)}).get("experiments", [])

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 QUIET_SECONDS = 0.3  # when no call came for so long, rows are committed
 HOLD_SECONDS = 10.0  # while calls keep coming, or so many that they fill a batch, they wait at most this long: few commits are cheap ones
 RETRY_SECONDS = 0.5
+DROP_SECONDS = 30.0  # for what is being written to a table that goes; a harness that is ending writes no more
 URGENT_CALLS = 1_000_000  # so many waiting are no longer held back for serving's sake
 
 
@@ -132,7 +133,7 @@ class InferenceTables:
         with self._changed:
             self._dropped |= ids
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._thread is None or not ids & self._writers.keys())
+            self._changed.wait_for(lambda: self._thread is None or not ids & self._writers.keys(), DROP_SECONDS)
             self._dropped -= ids
 
     @property
