@@ -11,7 +11,7 @@ from harness.names import FullName, check_name
 from harness.state import Store
 from harness.unity.columns import column_key
 from harness.unity.constraints import Constraints
-from harness.unity.folders import Folders, is_table, visible
+from harness.unity.folders import Folders, is_table, remove, visible
 from harness.unity.functions import FunctionInfo, Functions
 from harness.unity.grants import Grants
 from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
@@ -43,6 +43,7 @@ class UnityService:
         on_table_dropped: TableDropped = lambda _: None,
     ) -> None:
         self._folders = Folders(layout.warehouse)
+        self._files = layout.files
         self.user = user
         self.namespaces = Namespaces(
             folders=self._folders, clock=clock, ids=ids, store=store, user=user, on_catalog_created=on_catalog_created
@@ -90,6 +91,8 @@ class UnityService:
         for schema in schemas:
             self.delete_schema(schema.full_name, force=force)
         self.namespaces.delete_catalog(found.name)
+        for root in (self._files / "Volumes", self._files / "Models"):  # empty folders, by now
+            remove(root / found.name)
 
     def delete_of(self, owner: str) -> None:
         """Remove the catalogs and schemas of `owner`, with all that they hold."""
