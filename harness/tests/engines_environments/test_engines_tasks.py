@@ -296,8 +296,8 @@ def test_a_killed_harness_leaves_no_task_behind(make_task: Callable[..., TaskPro
 
 
 def wait_for_line(task: TaskProcess) -> list[str]:
-    """Wait until the task has printed something of its own."""
-    deadline = time.monotonic() + 30
+    """Wait until the task has printed something of its own; a fresh one installs its environment first."""
+    deadline = time.monotonic() + 120
     while not (task.folder / "stdout").exists() or not printed(task):
         assert time.monotonic() < deadline
         time.sleep(0.01)

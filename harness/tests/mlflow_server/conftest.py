@@ -64,9 +64,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def databricks_environment(platform: Platform) -> Iterator[None]:
-    """Point mlflow at the workspace as a user would: host, token, `databricks`, `databricks-uc`. Nothing else."""
+    """Point mlflow at the workspace as a user would: host, token, `databricks`, `databricks-uc`. Nothing else.
+
+    For one file's tests: whichever come next in this process may have a harness of their own.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABRICKS_HOST", platform.host)
         patch.setenv("DATABRICKS_TOKEN", TOKEN)

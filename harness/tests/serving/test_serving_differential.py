@@ -140,7 +140,8 @@ def mlflow_server(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFac
     assert process.stdout is not None
     port = process.stdout.readline().decode().strip()
     assert port, log.read_text()
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+    # uvicorn closes connections that were idle for 5 s: ours are not used again when they were for a second.
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=httpx.Limits(keepalive_expiry=1)) as client:
         yield client
     lifeline.close()
     process.wait(30)

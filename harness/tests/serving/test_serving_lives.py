@@ -234,7 +234,7 @@ def test_what_a_model_prints_is_bounded_and_its_end_is_kept(make_endpoint: MakeE
     (id_,) = [record.served_entity_id for record in workspace.serving.served_entities() if record.endpoint_name == "prints"]
     files = [workspace.layout.logs / "serving" / name for name in (f"{id_}.log", f"{id_}.log.1")]
     wait_until(lambda: sum(file.stat().st_size for file in files if file.exists()) < 3 * (64 << 10))
-    assert endpoint.logs().endswith("the last line\n")
+    wait_until(lambda: endpoint.logs().endswith("the last line\n"))
     assert "9999 xxx" in endpoint.logs()
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from harness.errors import ApiError
+from harness.errors import ApiError, NotEmulated
 from harness.names import FullName
 from harness.state import Documents, Store
 from harness.unity.columns import columns
 from harness.unity.folders import Folders, remove, visible
 from harness.unity.model import Constraint, TableInfo, TableNotes, TableRecord
 
+_UNREADABLE = "Unsupported Delta table type"
 _KEY = "harness.constraint."  # what Spark declares is a property of the table: java_sources/harness/Keys.java
 
 
@@ -137,6 +138,9 @@ def read(folder: Path, name: FullName) -> TableInfo:
         changed = int(next(iter(table.history(1)))["timestamp"])
     except (TableNotFoundError, FileNotFoundError, DeltaError) as error:
         if isinstance(error, DeltaError) and folder.is_dir():
+            why = str(error).splitlines()[0]
+            if _UNREADABLE in why:  # Spark writes what Python functions return as such, and delta-rs reads no collations
+                raise NotEmulated(f"describing the table '{name}' over REST ({why})") from error
             raise
         raise ApiError(404, "TABLE_DOES_NOT_EXIST", f"Table '{name}' does not exist.") from error
     # What the platform adds to the properties that users set, as its answers show it:
