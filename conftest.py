@@ -35,7 +35,7 @@ def _touched(request: pytest.FixtureRequest) -> Iterator[None]:
     def note(answered: Answered) -> None:
         file, _, test = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")
         script = test.partition("[")[2].partition("]")[0]
-        touched.add(answered, f"integration/clients/{script}" if script.endswith(".py") else file)
+        touched.add(answered, f"integration/clients/{script}.py" if file.endswith("/test_clients.py") else file)
 
     with observed(note):
         yield
