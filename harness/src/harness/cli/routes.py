@@ -26,7 +26,7 @@ def routes(
     from harness.coverage.touched import merged
 
     if runs is not None:
-        merged(sorted(runs.glob("*.json"))).write(TOUCHED)
+        merged(sorted(runs.rglob("*.json"))).write(TOUCHED)
     text = coverage(TOUCHED)
     if write:
         COVERAGE.write_text(text)
