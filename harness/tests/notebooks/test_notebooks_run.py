@@ -43,7 +43,7 @@ def runner(layout: Layout) -> Iterator[TaskRunner]:
     """A runner with a warm parent."""
     lifeline = Lifeline()
     host = {"DATABRICKS_HOST": "http://127.0.0.1:1", "DATABRICKS_TOKEN": "t0ken"}
-    runner = TaskRunner(environments=Environments(layout=layout), lifeline=lifeline, layout=layout, variables=lambda: host)
+    runner = TaskRunner(environments=Environments(layout=layout), lifeline=lifeline, layout=layout, variables=lambda _: host)
     runner.start(lambda _: None)
     yield runner
     runner.close()

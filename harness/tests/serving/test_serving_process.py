@@ -117,7 +117,7 @@ def test_process_that_still_starts_ends_at_once_when_it_is_retired(lifeline: Lif
     process, children = make_deaf(lifeline, tmp_path, "pass", settings=ProcessSettings())
     wait_until(lambda: bool(children))
     process.retire(0)
-    assert children[0].wait(0) is not None
+    assert children[0].wait(30) is not None
     assert process.settled() == EntityState("DEPLOYMENT_ABORTED", "The served entity was removed.")
 
 
