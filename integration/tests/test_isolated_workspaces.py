@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 from databricks.sdk import WorkspaceClient
+from databricks.sdk.config import Config
 from databricks.sdk.errors import NotFound, PermissionDenied, Unauthenticated
 from databricks.sdk.service.catalog import VolumeType
 from databricks.sdk.service.compute import Environment
@@ -23,6 +25,7 @@ from databricks.sdk.service.workspace import ImportFormat
 from pyspark.errors import AnalysisException
 from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 from pyspark.sql import SparkSession
+from pyspark.sql.functions import pandas_udf
 
 from harness.cli.connection import Connection
 from harness.config import Layout
@@ -91,6 +94,25 @@ def test_token_is_of_a_user_of_its_own(one: Workspace, other: Workspace) -> None
     assert one.user != other.user
     assert one.token not in repr(one)
     assert one.client.workspace.get_status(one.home).path == one.home
+
+
+def test_functions_in_spark_are_whoever_sent_them(running: Platform, spark: SparkSession, workspace: WorkspaceClient) -> None:
+    """Workers get the credentials of the session's user and of nobody else; those of a workspace end with it."""
+
+    def told(ids: pd.Series) -> pd.Series:
+        users = WorkspaceClient(config=Config(product="udf")).current_user.me().user_name
+        return pd.Series([f"{users} {os.getppid()}"] * len(ids))
+
+    def of(session: Any) -> tuple[str, int]:
+        user, daemon = session.range(1).select(pandas_udf(told, "string")("id")).collect()[0][0].split()
+        return user, int(daemon)
+
+    with running.workspace() as made:
+        user, daemon = of(made.spark)
+        assert user == made.user
+        assert of(spark)[0] == workspace.current_user.me().user_name
+        assert of(made.spark) == (made.user, daemon)
+    _wait(lambda: [] if Path(f"/proc/{daemon}").exists() else ["gone"])
 
 
 def test_deleted_workspace_knows_its_token_no_more(running: Platform) -> None:

@@ -1,11 +1,15 @@
 """What an isolated workspace has, service by service: who made it tells whose it is. Put together in `parts.py`."""
 
 import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from harness.engines.spark import SparkEngine
+from harness.engines.tasks import CLIENTS
+from harness.engines.udf_pythons import UdfPythons
 from harness.errors import ApiError
+from harness.identity import Credentials
 from harness.inference_tables import InferenceTables
 from harness.isolation import IsolatedWorkspace
 from harness.monitoring.service import MonitoringService
@@ -71,6 +75,37 @@ class CatalogAndSessions:
         if self.spark.alive():
             self.spark.forget(workspace.user, workspace.catalog)
         self.unity.delete_of(workspace.user)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The tokens of isolated workspaces, with what lets functions in Spark use them: each user's workers have that user's alone."""
+
+    pythons: UdfPythons
+    credentials: Credentials
+    variables: Callable[[str], Mapping[str, str]]
+    user: str
+    """Whose the harness is, and so every session that is of no isolated workspace."""
+
+    def start(self) -> None:
+        """Let plain clients of Spark send functions that are the harness's user."""
+        self.pythons.start()
+        self._write(self.user)
+
+    def admit(self, user: str) -> str:
+        """Return a token of the user of an isolated workspace."""
+        token = self.credentials.admit(user)
+        self._write(user)
+        return token
+
+    def dismiss(self, user: str) -> None:
+        """Know no token of this user any more."""
+        self.credentials.dismiss(user)
+        self.pythons.remove(user)
+
+    def _write(self, user: str) -> None:
+        told = self.variables(user)
+        self.pythons.write(user, {**CLIENTS, **{name: told[name] for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN")}})
 
 
 def spark_remote(remote: str, user: str) -> str:

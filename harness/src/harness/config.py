@@ -46,6 +46,11 @@ class Layout:
         return self.state / "environments"
 
     @property
+    def udf_python(self) -> Path:
+        """What starts Python for functions in Spark, with its user's credentials: a folder for each user."""
+        return self.state / "udf-python"
+
+    @property
     def logs(self) -> Path:
         """One file a process: `spark.log`, `mlflow.log`, `runs/<run_id>/stdout`, `serving/<entity>.log`."""
         return self.state / "logs"

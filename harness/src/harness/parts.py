@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness import identity, inference_tables, isolation, jobs, serving, sql
-from harness.belongings import CatalogAndSessions, Home, MadeByUser, spark_remote
+from harness.belongings import CatalogAndSessions, Home, MadeByUser, Workers, spark_remote
 from harness.clock import SystemClock
 from harness.config import CATALOGS, USER_NAME, Layout
 from harness.control.calls import Calls
@@ -34,6 +34,7 @@ from harness.engines.spark import SparkEngine
 from harness.engines.spark_rows import SparkRows
 from harness.engines.spark_statements import SparkStatements
 from harness.engines.tasks import TaskRunner
+from harness.engines.udf_pythons import UdfPythons
 from harness.errors import ApiError
 from harness.http import AnyRoute, application
 from harness.http.direct import DirectProtocol, protocol
@@ -88,6 +89,7 @@ class Parts:
     jobs: JobService
     isolation: isolation.IsolationService
     credentials: Credentials
+    workers: Workers
     routes: Sequence[AnyRoute]
     calls: Calls
     application: ASGIApp
@@ -103,7 +105,7 @@ class Parts:
 
     def start_services(self) -> None:
         """Let the services go on with what their state says: endpoints, payloads, refreshes."""
-        for service in (self.payloads, self.serving, self.monitoring, self.statements, self.jobs, self.isolation):
+        for service in (self.workers, self.payloads, self.serving, self.monitoring, self.statements, self.jobs, self.isolation):
             service.start()
 
     def close(self) -> None:
@@ -161,7 +163,16 @@ def build(
     spark = SparkEngine(layout=layout, lifeline=lifeline, harness_url=host, token=ai_query_token, catalogs=CATALOGS)
     mlflow = MlflowServer(layout=layout, lifeline=lifeline)
     environments = Environments(layout=layout)
-    unity_service = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=user, on_catalog_created=_tell(spark))
+    pythons = UdfPythons(layout)
+    unity_service = UnityService(
+        layout=layout,
+        clock=clock,
+        ids=ids,
+        store=store,
+        user=user,
+        on_catalog_created=_tell(spark),
+        on_models_changed=pythons.models_changed,
+    )
     payloads = InferenceTables(
         clock=clock,
         ids=ids,
@@ -171,11 +182,13 @@ def build(
         mover=inference_tables.MoverProcess(layout.logs / "inference-tables.log"),
     )
     secrets = SecretsService(store=store, clock=clock)
+    variables = _variables(spark, credentials, host=host, token=token)
+    workers = Workers(pythons, credentials, variables, user)
     tasks = TaskRunner(
         environments=environments,
         lifeline=lifeline,
         layout=layout,
-        variables=_variables(spark, credentials, host=host, token=token),
+        variables=variables,
     )
     serving_service = ServingService(
         clock=clock,
@@ -223,7 +236,7 @@ def build(
         clock=clock,
         ids=ids,
         store=store,
-        tokens=credentials,
+        tokens=workers,
         belongings=[  # removed from the last to the first: what runs before what it works on
             CatalogAndSessions(unity_service, spark, payloads, monitors),
             Home(objects),
@@ -289,6 +302,7 @@ def build(
         jobs=job_service,
         isolation=isolated,
         credentials=credentials,
+        workers=workers,
         routes=answered,
         calls=calls,
         application=called,

@@ -86,6 +86,7 @@ class SparkEngine:
             warehouse=str(self._layout.warehouse.resolve()),
             files=str(self._layout.files.resolve()),
             scratch=str(self._scratch()),
+            pythons=str(self._layout.udf_python.resolve()),
             jars=[str(jar) for jar in jars],
             harness_url=self._harness_url,
             token=self._token,

@@ -20,11 +20,12 @@ class Order(msgspec.Struct, frozen=True):
     jars: list[str]
     harness_url: str
     token: str
+    pythons: str
     aot_cache: str | None = None  # use it
     aot_output: str | None = None  # make it
 
 
-def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Mapping[str, str]:
+def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path, pythons: Path) -> Mapping[str, str]:
     """Return the settings of the engine that serves Spark Connect on `port`.
 
     Nothing is written outside `warehouse`, `scratch` and `files`, where `/Volumes/…`, `/Workspace/…` and `dbfs:/…` lie, but at paths of
@@ -45,6 +46,8 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path) -> Map
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalog.__harness": "harness.PlatformStatements",  # statements that Spark does not parse (harness/platform_sql)
         "spark.harness.warehouse": str(warehouse),  # read by harness.Catalogs
+        "spark.harness.pythons": str(pythons),  # read by harness.Sessions; engines/udf_pythons.py fills it
+        "spark.python.daemon.module": "harness_guest.udf_daemon",
         "spark.sql.catalog.main": "harness.FolderCatalog",
         "spark.sql.catalog.main.root": str(warehouse),
         "spark.sql.defaultCatalog": "main",  # as in statements that name none

@@ -26,6 +26,8 @@ from harness_guest import lifeline
 # What a Spark Connect client in the harness's process leaves in the environment: with them pyspark would make a client of the server.
 _CLIENT_VARIABLES = ("SPARK_REMOTE", "SPARK_LOCAL_REMOTE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_API_MODE", "SPARK_TESTING")
 
+_CREDENTIALS = ("DATABRICKS_", "MLFLOW_TRACKING_")
+
 _STOP_SECONDS = 300.0  # a JVM that makes an AOT cache works for a while before it ends
 
 
@@ -34,10 +36,16 @@ def main() -> None:
     lifeline.follow()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else prints goes to the log
+    _forget_who_started_the_harness()
     order = msgspec.json.decode(sys.stdin.readline(), type=Order)
     try:
         gateway = _launch(order, sys.stderr.buffer)
-        folders = {"warehouse": Path(order.warehouse), "scratch": Path(order.scratch), "files": Path(order.files)}
+        folders = {
+            "warehouse": Path(order.warehouse),
+            "scratch": Path(order.scratch),
+            "files": Path(order.files),
+            "pythons": Path(order.pythons),
+        }
         session = _session(gateway, spark_conf(port=order.port, **folders))
     except UserError as error:
         _answer(answers, error=str(error))
@@ -58,6 +66,12 @@ def main() -> None:
     assert gateway.process.stdin is not None  # noqa: S101 - opened as a pipe in `launch`
     gateway.process.stdin.close()
     gateway.process.wait(_STOP_SECONDS)
+
+
+def _forget_who_started_the_harness() -> None:
+    """Functions in Spark are whoever sent them, never whom the shell of `harness up` knows."""
+    for name in [name for name in os.environ if name.startswith(_CREDENTIALS)]:
+        del os.environ[name]
 
 
 def _forget(session: Any, user: str, catalog: str) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 from uv import find_uv_bin
 
-import harness
 from harness.config import Layout
 from harness.engines.children import Child
 from harness.engines.environments import Environment, Environments
 from harness.engines.processes import Lifeline, guest_path
 from harness.engines.task_limits import TaskLimits, task_limits
+from harness.engines.udf_pythons import UdfPythons
 from harness.engines.warm_parent import WarmParents, environment_without_habits, fresh_task
 from harness.jobs.ports import NotebookProgram, Outcome, Program, ScriptProgram, TaskProcess, WheelProgram
 
@@ -27,7 +27,7 @@ LIMITS = "HARNESS_SERVERLESS_LIMITS"
 # Of the user's own variables a task sees these; the platform's serverless compute lets none through.
 _KEPT = frozenset({"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
 _KEPT_NETWORK = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"})
-_CLIENTS = {"MLFLOW_TRACKING_URI": "databricks", "MLFLOW_REGISTRY_URI": "databricks-uc"}
+CLIENTS = {"MLFLOW_TRACKING_URI": "databricks", "MLFLOW_REGISTRY_URI": "databricks-uc"}
 
 
 class _Report(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ class TaskRunner:
         self._lifeline = lifeline
         self._variables = variables
         self._files = layout.files
-        self._workers = layout.state.resolve() / "udf-python"
+        self._pythons = UdfPythons(layout)
         self._limits = limits or task_limits()
         self.parents = WarmParents(lifeline=lifeline, log=layout.logs / "tasks.log")
         """What tasks are forked from; model servers are too."""
@@ -74,7 +74,7 @@ class TaskRunner:
     def start(self, progress: Progress) -> None:
         """Make the base environment if it is not there, and let the warm parent begin to import; it goes on in the background."""
         self.parents.parent(self._environments.base(progress).python)
-        self._support_workers()
+        self._pythons.support()
 
     def alive(self) -> bool:
         """Return whether the warm parent runs."""
@@ -102,13 +102,6 @@ class TaskRunner:
             process = fresh_task(environment.python, spec, lifeline=self._lifeline, folder=task.folder)
         return _outcome(process, task, cancelled)
 
-    def _support_workers(self) -> None:
-        """Let Spark's workers that run as a task does find `ai_query`'s code, and nothing else of this process's packages."""
-        link = self._workers / "support" / "harness"
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path(harness.__file__).parent, target_is_directory=True)
-
     def _spec(self, task: TaskProcess, environment: Environment) -> dict[str, object]:
         path = [str(folder) for folder in environment.path]
         kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.upper() in _KEPT_NETWORK}
@@ -119,7 +112,7 @@ class TaskRunner:
             **environment_without_habits(),
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": os.pathsep.join([*path, guest_path()]),  # for processes that the task starts itself
-            **_CLIENTS,
+            **CLIENTS,
             **self._variables(task.user),
             "HARNESS_TASK_VALUES": str(task.values),
             "HARNESS_TASK_KEY": task.task_key,
@@ -137,7 +130,8 @@ class TaskRunner:
             "header": environment.notes,
             "limited": os.environ.get(LIMITS, "on") != "off",
             "limits": asdict(self._limits),
-            "workers": str(self._workers),
+            "workers": str(self._pythons.folder(task.user)),
+            "worker_variables": dict(self._pythons.variables()),
             "roots": {root: str(self._files / root.strip("/")) for root in ("/Workspace", "/Volumes", "/dbfs")},
         }
 

@@ -10,6 +10,7 @@ from harness.ids import Ids
 from harness.state import Documents, Store
 from harness.unity import registry_model as rules
 from harness.unity.folders import Folders, remove
+from harness.unity.ports import ModelsChanged
 from harness.unity.registry_model import ModelVersion, RegisteredModel, version_key
 
 MODEL_FILE = "MLmodel"
@@ -19,11 +20,15 @@ _NO_TAGS: Mapping[str, str] = {}
 class ModelRegistry:
     """Models, versions, aliases and tags. A version is PENDING_REGISTRATION until its files are there and it is finalized."""
 
-    def __init__(self, *, root: Path, folders: Folders, clock: Clock, ids: Ids, store: Store) -> None:
+    def __init__(
+        self, *, root: Path, folders: Folders, clock: Clock, ids: Ids, store: Store, on_change: ModelsChanged = lambda: None
+    ) -> None:
+        """`on_change` is told when a name may stand for another model than before: an alias, a version that is gone."""
         self._root = root
         self._folders = folders
         self._clock = clock
         self._ids = ids
+        self._on_change = on_change
         self._models = Documents(store, "registered_model", RegisteredModel)
         self._versions = Documents(store, "model_version", ModelVersion)
 
@@ -62,6 +67,7 @@ class ModelRegistry:
             for version in self.versions(name):
                 self._versions.delete(version_key(version.name, version.version))
             self._models.delete(found.name)
+        self._on_change()
         remove(self._root.joinpath(*found.name.split(".")))
 
     def change_tags(self, name: str, add: Mapping[str, str], remove: Collection[str] = ()) -> RegisteredModel:
@@ -76,13 +82,17 @@ class ModelRegistry:
         with self._models.transaction():
             found = self.get(name)
             target = self.version(name, version)
-            return self._put(replace(found, aliases={**found.aliases, rules.check_alias(alias): target.version}))
+            changed = self._put(replace(found, aliases={**found.aliases, rules.check_alias(alias): target.version}))
+        self._on_change()
+        return changed
 
     def delete_alias(self, name: str, alias: str) -> RegisteredModel:
         """Remove an alias, if the model has it."""
         with self._models.transaction():
             found = self.get(name)
-            return self._put(replace(found, aliases={a: v for a, v in found.aliases.items() if a != alias}))
+            changed = self._put(replace(found, aliases={a: v for a, v in found.aliases.items() if a != alias}))
+        self._on_change()
+        return changed
 
     def by_alias(self, name: str, alias: str) -> ModelVersion:
         """Return the version an alias points at, or raise the registry's 404."""
@@ -153,6 +163,7 @@ class ModelRegistry:
             model = self.get(name)
             self._put(replace(model, aliases={a: v for a, v in model.aliases.items() if v != found.version}))
             self._versions.delete(version_key(found.name, found.version))
+        self._on_change()
         remove(self._files(found))
 
     def files(self, name: str, version: str) -> Path:

@@ -16,7 +16,7 @@ from harness.unity.functions import FunctionInfo, Functions
 from harness.unity.grants import Grants
 from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
-from harness.unity.ports import CatalogCreated, TableDropped
+from harness.unity.ports import CatalogCreated, ModelsChanged, TableDropped
 from harness.unity.prompts import PromptRegistry
 from harness.unity.registry import ModelRegistry
 from harness.unity.relations import Relations
@@ -41,6 +41,7 @@ class UnityService:
         user: str,
         on_catalog_created: CatalogCreated = lambda _: None,
         on_table_dropped: TableDropped = lambda _: None,
+        on_models_changed: ModelsChanged = lambda: None,
     ) -> None:
         self._folders = Folders(layout.warehouse)
         self._files = layout.files
@@ -55,7 +56,9 @@ class UnityService:
         self.functions = Functions(folders=self._folders, user=user, note=self.tables.note)
         self.constraints = Constraints(self.tables)
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
-        self.registry = ModelRegistry(root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store)
+        self.registry = ModelRegistry(
+            root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store, on_change=on_models_changed
+        )
         self.prompts = PromptRegistry(folders=self._folders, clock=clock, store=store)
         self.grants = Grants(store=store, id_of=self._securable_id)
         self.tags = Tags(store=store, clock=clock, user=user, id_of=self._tagged_id)

@@ -34,7 +34,9 @@ class Spec:
     limited: bool = True
     """Whether Spark refuses what serverless compute refuses."""
     workers: str = ""
-    """Where the scripts lie that start Spark's workers for tasks."""
+    """Where the scripts lie that start Spark's workers for tasks of this user."""
+    worker_variables: Mapping[str, str] = field(default_factory=dict)
+    """What such a worker is told besides."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """What the task may take (harness_guest.keeper.Limits)."""
 
@@ -117,7 +119,7 @@ def _become(spec: Spec) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a real stream, and a line is seen as soon as it is printed
     workspace_paths.install(spec.roots)
     if importlib.util.find_spec("pyspark.sql.connect") is not None:
-        udf_python.follow(Path(spec.workers), spec.folder)
+        udf_python.follow(Path(spec.workers), spec.folder, spec.worker_variables)
         if spec.limited:
             limit_spark()
     for line in spec.header:

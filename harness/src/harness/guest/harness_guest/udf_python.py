@@ -9,7 +9,7 @@ import hashlib
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -17,11 +17,14 @@ from weakref import WeakSet
 _CONF = "spark.sql.execution.pyspark.python"
 _PASSED = ("DATABRICKS_HOST", "DATABRICKS_TOKEN", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")  # for models that functions load
 _GUEST = str(Path(__file__).parent.parent)
-_SUPPORT = "support"  # what the engine's own functions (`ai_query`) need, last of all: `harness/engines/tasks.py` fills it
+_SUPPORT = "support"  # what the engine's own functions (`ai_query`) need, last of all: `harness/engines/udf_pythons.py` fills it
 
 
-def follow(folder: Path, own: str) -> None:
-    """Let functions that this process sends to Spark run as this process does; `folder` keeps the scripts, `own` is the task's."""
+def follow(folder: Path, own: str, variables: Mapping[str, str]) -> None:
+    """Let functions that this process sends to Spark run as this process does, and be told `variables`.
+
+    `folder` keeps the scripts, `own` is the task's.
+    """
     from pyspark.sql.connect.expressions import PythonUDF
     from pyspark.sql.connect.plan import PythonUDTF
 
@@ -31,7 +34,7 @@ def follow(folder: Path, own: str) -> None:
         def with_own_python(function: Any, client: Any) -> Any:
             if client not in told:
                 told.add(client)
-                _tell(client, script(folder, own, sys.path))
+                _tell(client, script(folder, own, sys.path, variables))
             return to_plan(function, client)
 
         return with_own_python
@@ -40,7 +43,7 @@ def follow(folder: Path, own: str) -> None:
     PythonUDTF.to_plan = sent(PythonUDTF.to_plan)
 
 
-def script(folder: Path, own: str, path: list[str]) -> Path:
+def script(folder: Path, own: str, path: list[str], variables: Mapping[str, str]) -> Path:
     """Return a script that is an interpreter with this process's folders; one for all tasks that have the same.
 
     Spark keeps its workers, with the modules they have imported, by the name of their interpreter. Folders of overlays are named after
@@ -50,8 +53,10 @@ def script(folder: Path, own: str, path: list[str]) -> Path:
     absolute = [str(Path(entry).absolute()) for entry in path if entry]
     folders = [entry for entry in absolute if not any(Path(entry).resolve().is_relative_to(prefix) for prefix in installed)]
     # Not what the engine's own PYTHONPATH says: that leads to the harness's packages. pyspark's worker is in the task's environment too.
-    text = f"#!/bin/sh\nexport PYTHONPATH={shlex.quote(':'.join([*folders, str(folder / _SUPPORT)]))}\n"
-    text += "".join(f"export {name}={shlex.quote(os.environ[name])}\n" for name in _PASSED if name in os.environ)
+    text = f"#!/bin/sh\nexport PYTHONPATH={shlex.quote(':'.join([*folders, str(folder.parent / _SUPPORT)]))}\n"
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ} | dict(variables)
+    text += "".join(f"export {name}={shlex.quote(value)}\n" for name, value in passed.items())
+    text += 'export HARNESS_OWN_PYTHON="$0"\n'  # udf_daemon.py ends without it
     text += f'exec {shlex.quote(sys.executable)} "$@"\n'
     may_change = any(Path(entry).parent.name != "environments" for entry in folders if entry != _GUEST)
     digest = hashlib.sha256(f"{text}\n{own if may_change else ''}".encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ import org.sparkproject.connect.grpc.ServerCall;
 import org.sparkproject.connect.grpc.ServerCallHandler;
 import org.sparkproject.connect.grpc.ServerInterceptor;
 import org.sparkproject.connect.grpc.Status;
+import org.sparkproject.connect.protobuf.Message;
 import scala.Option;
 import scala.jdk.javaapi.CollectionConverters;
 
@@ -23,6 +24,8 @@ import scala.jdk.javaapi.CollectionConverters;
  * Sessions of the users of isolated workspaces (harness/isolation): they begin in their own catalog, and end with it.
  *
  * <p>Such a user is called after the catalog, so nothing has to be told here: it is known as long as the catalog's folder is there.
+ *
+ * <p>In every session, functions in Python run with the credentials of its user ({@link Pythons}).
  */
 public final class Sessions implements ServerInterceptor {
   private static final String USERS = "@workspace.harness.local"; // isolation/model.py makes the names
@@ -44,7 +47,15 @@ public final class Sessions implements ServerInterceptor {
     }
   }
 
-  private record Caller(String user, String session) {}
+  private static String folder(String user) {
+    return user.endsWith(USERS) ? catalog(user) : Pythons.EVERYONE_ELSE;
+  }
+
+  private record Caller(String user, String session) {
+    boolean isolated() {
+      return user.endsWith(USERS);
+    }
+  }
 
   private static Optional<Caller> caller(Object message) {
     Caller found = null;
@@ -55,21 +66,29 @@ public final class Sessions implements ServerInterceptor {
     } else if (message instanceof ConfigRequest request) {
       found = new Caller(request.getUserContext().getUserId(), request.getSessionId());
     }
-    return Optional.ofNullable(found).filter(one -> one.user().endsWith(USERS));
+    return Optional.ofNullable(found);
   }
 
-  private static String catalog(Caller one) {
-    return one.user().substring(0, one.user().length() - USERS.length());
+  private static String catalog(String user) {
+    return user.substring(0, user.length() - USERS.length());
+  }
+
+  private static SparkSession session(Caller one) {
+    return SparkConnectService.getOrCreateIsolatedSession(one.user(), one.session(), Option.empty()).session();
   }
 
   private static void begin(Caller one) {
-    SparkSession session =
-        SparkConnectService.getOrCreateIsolatedSession(one.user(), one.session(), Option.empty()).session();
+    SparkSession session = session(one);
     if (session.conf().getOption(BEGUN).isEmpty()) {
       Catalogs.meet(session);
-      session.conf().set("spark.sql.defaultCatalog", catalog(one));
-      session.conf().set(BEGUN, catalog(one));
+      session.conf().set("spark.sql.defaultCatalog", catalog(one.user()));
+      session.conf().set(BEGUN, catalog(one.user()));
     }
+  }
+
+  private static boolean isClosed(Caller one) {
+    return CollectionConverters.asJava(SparkConnectService$.MODULE$.sessionManager().listClosedSessions()).stream()
+        .anyMatch(each -> each.userId().equals(one.user()) && each.sessionId().equals(one.session()));
   }
 
   /** Lets messages through; those of a user whose catalog is gone are refused. */
@@ -85,13 +104,16 @@ public final class Sessions implements ServerInterceptor {
     @Override
     public void onMessage(A message) {
       Optional<Caller> one = caller(message);
-      if (one.isPresent() && !Catalogs.isThere(catalog(one.get()))) {
+      if (one.filter(Caller::isolated).filter(each -> !Catalogs.isThere(catalog(each.user()))).isPresent()) {
         refused = true;
         String told = "The workspace of " + one.get().user() + " has been deleted, and its sessions with it";
         call.close(Status.UNAUTHENTICATED.withDescription(told), new Metadata());
         return;
       }
-      one.ifPresent(Sessions::begin);
+      one.filter(Caller::isolated).ifPresent(Sessions::begin);
+      if (one.isPresent() && message instanceof Message plan && Pythons.isIn(plan) && !isClosed(one.get())) {
+        Pythons.tell(session(one.get()), folder(one.get().user()));
+      }
       super.onMessage(message);
     }
 
