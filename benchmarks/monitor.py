@@ -80,17 +80,20 @@ def check_distances(ours: Path, script: Path) -> None:
 def growth(folder: Path, rows: int) -> None:
     """Show what a refresh takes with more rows, columns, windows and slices."""
     print("\nours, growing" + " " * 26 + "processor s     clock s       MB")
-    for name, size, columns, settings in (
-        ("as measured above", rows, 7, {}),
-        ("ten times the rows", 10 * rows, 7, {}),
-        ("four times the columns", rows, 28, {}),
-        ("hours instead of days", rows, 7, {"granularities": ["1_HOUR"]}),
-        ("hours, days, weeks and months", rows, 7, {"granularities": ["1_HOUR", "1_DAY", "1_WEEK", "1_MONTH"]}),
-        ("slices: 100 of 200 zones", rows, 7, {"slicing": ["zone"]}),
+    zones = {"slicing": ["zone"]}
+    for name, size, columns, values, settings in (
+        ("as measured above: 7 columns", rows, 7, 200, {}),
+        ("ten times the rows", 10 * rows, 7, 200, {}),
+        ("20 columns", rows, 20, 200, {}),
+        ("50 columns", rows, 50, 200, {}),
+        ("hours instead of days", rows, 7, 200, {"granularities": ["1_HOUR"]}),
+        ("hours, days, weeks and months", rows, 7, 200, {"granularities": ["1_HOUR", "1_DAY", "1_WEEK", "1_MONTH"]}),
+        ("10 slices: of 10 zones", rows, 7, 10, zones),
+        ("100 slices: of 200 zones", rows, 7, 200, zones),
     ):
-        table = folder / f"table {size} {columns}"
+        table = folder / f"table {size} {columns} {values}"
         if not table.exists():
-            write_table(table, rows=size, columns=columns)
+            write_table(table, rows=size, columns=columns, zones=values)
         found = run("ours", table, folder / name, **settings)
         print(f"{name:40}{found['cpu']:10.1f}  {found['seconds']:10.1f}  {found['megabytes']:8.0f}", flush=True)
 
@@ -105,7 +108,7 @@ def main() -> None:
     rows, cases, load = (100_000 if options.quick else 1_000_000), dict[str, Case](), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        table = folder / f"table {rows} 7"
+        table = folder / f"table {rows} 7 200"
         write_table(table, rows=rows)
         script = run("script", table, folder / "script")
         theirs = None if options.no_peer else peer(table, folder)  # before ours changes the table, to refresh again

@@ -15,6 +15,8 @@ _DELTAS = ("count", "avg", "percent_null", "percent_zeros", "percent_distinct")
 def comparison(current: Summary, base: Summary, *, grid: bool = False) -> dict[str, object]:
     """Return the cells of `current` against `base`: deltas (current minus base) and the distances that fit the type.
 
+    In place of the p-value of `ks_test` stands how many rows it is of.
+
     With `grid`, numbers are compared by a thousand quantiles of each side.
     """
     cells: dict[str, object] = {"column_name": current.column_name, "data_type": current.data_type}
@@ -33,7 +35,13 @@ def _delta(current: object, base: object) -> float | int | None:
 def _distances(current: Numeric | Categorical | None, base: Numeric | Categorical | None, *, grid: bool) -> dict[str, object]:
     match current, base:
         case Numeric(), Numeric() if len(current.ordered) and len(base.ordered):
-            return asdict((grid_drift if grid else numeric_drift)(current.ordered, base.ordered))
+            found = (grid_drift if grid else numeric_drift)(current.ordered, base.ordered)
+            gap = found.ks_test
+            return {
+                "ks_test": {"statistic": gap.statistic, "rows": gap.rows},
+                "wasserstein_distance": found.wasserstein_distance,
+                "population_stability_index": found.population_stability_index,
+            }
         case Categorical(), Categorical() if len(current.codes) and len(base.codes):
             # Assumption: every category counts, not only the hundred most frequent.
             codes = np.union1d(current.codes, base.codes)

@@ -10,14 +10,16 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.monitoring.columns import Rows
 from harness.monitoring.kind import kind_of
+from harness.monitoring.kolmogorov import ks_pvalues
 from harness.monitoring.metric_rows import Cell, Row, Source, drift_rows, moment, profile_rows
 from harness.monitoring.model import GranularityName
 from harness.monitoring.profile import Summary, summarize
 from harness.monitoring.sample import Group, Members, Prepared, prepared
-from harness.monitoring.schemas import drift_schema, profile_schema
+from harness.monitoring.schemas import drift_schema, profile_schema, unjudged
 from harness.monitoring.scope import Scope, Span
 from harness.monitoring.windows import GRANULARITIES, Granularity, Window
 
@@ -73,8 +75,8 @@ def compute(source: Source, scope: Scope | None = None, check: Callable[[], None
     """
     kind = kind_of(source.config)
     data = prepared(source.sample, source.baseline, source.previous, kind, source.slicing)
-    profiles, drifts = [profile_schema(kind).empty_table()], [drift_schema(kind).empty_table()]
-    known: dict[tuple[object, ...], _Rows] = {}
+    profiles, drifts = [profile_schema(kind).empty_table()], [unjudged(drift_schema(kind)).empty_table()]
+    known: dict[tuple[object, ...], _Rows] = {}  # of one slice: all of them would be a lot
     threads = ThreadPoolExecutor(os.cpu_count())
     try:
         look = _Look(source, data, scope, check, threads)
@@ -82,13 +84,27 @@ def compute(source: Source, scope: Scope | None = None, check: Callable[[], None
             # While there is one model, its rows are those of all models: what they say is computed once.
             key = (group.slice.key, group.slice.value, _digest(group.members), group.opposite and _digest(group.opposite))
             if key not in known:
+                known = {key_: rows for key_, rows in known.items() if key_[:2] == key[:2]}
                 known[key] = _snapshot_rows(look, group) if kind.is_snapshot else _rows(look, group)
             named: Row = {} if kind.model_id is None else {kind.model_id: group.model}
             profiles.append(pa.Table.from_pylist([row | named for row in known[key].profile], profile_schema(kind)))
-            drifts.append(pa.Table.from_pylist([row | named for row in known[key].drift], drift_schema(kind)))
+            drifts.append(pa.Table.from_pylist([row | named for row in known[key].drift], drifts[0].schema))
     finally:
         threads.shutdown(cancel_futures=True)
-    return Metrics(pa.concat_tables(profiles), pa.concat_tables(drifts))
+    check()
+    return Metrics(pa.concat_tables(profiles), _judged(pa.concat_tables(drifts), drift_schema(kind)))
+
+
+def _judged(drift: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows of the drift table with the p-values of their Kolmogorov-Smirnov statistics: of all at once, which is quicker."""
+    place = schema.get_field_index("ks_test")
+    gaps = drift["ks_test"].combine_chunks()
+    held = pc.is_valid(gaps)
+    statistics, rows = (gaps.filter(held).field(name).to_numpy(zero_copy_only=False) for name in ("statistic", "rows"))
+    pvalues = np.zeros(len(gaps))
+    pvalues[held.to_numpy(zero_copy_only=False)] = ks_pvalues(statistics, rows)
+    tests = pa.StructArray.from_arrays([gaps.field("statistic"), pvalues], fields=list(schema.field(place).type), mask=pc.invert(held))
+    return drift.set_column(place, schema.field(place), tests)
 
 
 def _digest(members: Members) -> bytes:

@@ -95,13 +95,14 @@ def _number_cells(ordered: npt.NDArray[np.float64], distinct: int | None) -> dic
 def _moments_of(values: npt.NDArray[np.float64]) -> dict[str, object]:
     # Infinities count, as in Spark: their mean is infinite or, of both signs, NaN.
     with np.errstate(invalid="ignore", over="ignore"):
+        average = values.mean()
         return {
-            "avg": float(values.mean()),
+            "avg": float(average),
             "quantiles": quantiles(values),
             "min": float(values[0]),
             "max": float(values[-1]),
             # Assumption: the sample's standard deviation, as Spark's `stddev`; NULL for one value.
-            "stddev": float(values.std(ddof=1)) if len(values) > 1 else None,
+            "stddev": float(np.sqrt(np.sum((values - average) ** 2) / (len(values) - 1))) if len(values) > 1 else None,
             "median": _median(values),
         }
 

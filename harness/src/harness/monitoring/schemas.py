@@ -111,6 +111,13 @@ def drift_schema(kind: Kind) -> pa.Schema:
     return pa.schema([*_DRIFT_HEAD, *_model(kind), *_DRIFT_TAIL])
 
 
+def unjudged(schema: pa.Schema) -> pa.Schema:
+    """Return the drift table's schema before p-values are known: in their place is the number of rows that each is of."""
+    return schema.set(
+        schema.get_field_index("ks_test"), pa.field("ks_test", pa.struct([("statistic", pa.float64()), ("rows", pa.int64())]))
+    )
+
+
 def _model(kind: Kind) -> list[tuple[str, pa.DataType]]:
     return [] if kind.model_id is None else [(kind.model_id, pa.string())]
 
