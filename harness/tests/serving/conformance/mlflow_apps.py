@@ -21,5 +21,4 @@ named = [argument.partition("=") for argument in sys.argv[1:]]
 app = Starlette(routes=[Mount(f"/{name}", init(load_model(folder))) for name, _, folder in named])
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)  # noqa: T201 - whoever started this reads it
-# A connection that rests between two models' tests is not to be closed just as it is used again.
-uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=3600)).run(sockets=[listener])
+uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
