@@ -254,6 +254,24 @@ def test_parts_make_the_file_whatever_order_they_came_in(upload: Upload) -> None
     assert upload.http.get(upload.path).content == b"hello world"
 
 
+@pytest.mark.parametrize("system", ["copies", "refuses", "refuses after a while"])
+def test_parts_are_joined_whatever_the_system_can(upload: Upload, monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    """Where the system does not copy between files by itself, or gives up on the way, no byte is lost or doubled."""
+    copied, real = list[int](), os.copy_file_range
+
+    def copy(source: int, target: int, count: int) -> int:
+        if system == "refuses" or (system == "refuses after a while" and copied):
+            raise OSError
+        copied.append(real(source, target, min(count, 5)))
+        return copied[-1]
+
+    monkeypatch.setattr(os, "copy_file_range", copy)
+    sent = [upload.send(1, b"hello, "), upload.send(2, b"world"), upload.send(3, b"!")]
+
+    assert upload.complete(*sent).status_code == 200
+    assert upload.http.get(upload.path).content == b"hello, world!"
+
+
 def test_parts_named_wrongly_make_no_file_and_can_be_named_again(upload: Upload) -> None:
     first, second = upload.send(1, b"hello "), upload.send(2, b"world")
     replaced = upload.send(2, b"there")

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +78,7 @@ class PartUploads:
         parts = [folder / f"{each.part_number:05d}" for each in sent]
         with self._files.writing(path, overwrite=target.overwrite) as whole:
             for part in parts:
-                with part.open("rb") as received:
-                    shutil.copyfileobj(received, whole)
+                storage.append(part, whole)
         self.abort(token)
 
     def abort(self, token: str) -> None:
