@@ -24,6 +24,7 @@ from harness.engines.environments import Environments
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_credentials import ArtifactCredentials
 from harness.engines.mlflow_experiments import OwnedExperiments
+from harness.engines.mlflow_logged_models import LoggedModels
 from harness.engines.mlflow_models import model_routes
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.mlflow_traces import trace_routes
@@ -162,7 +163,7 @@ def build(
     ai_query_token = credentials.ai_query_token()  # the engine calls for nothing else
     spark = SparkEngine(layout=layout, lifeline=lifeline, harness_url=host, token=ai_query_token, catalogs=CATALOGS)
     mlflow = MlflowServer(layout=layout, lifeline=lifeline)
-    environments = Environments(layout=layout)
+    environments, logged_models = Environments(layout=layout), LoggedModels(url=lambda: mlflow.url)
     pythons = UdfPythons(layout)
     unity_service = UnityService(
         layout=layout,
@@ -172,6 +173,7 @@ def build(
         user=user,
         on_catalog_created=_tell(spark),
         on_models_changed=pythons.models_changed,
+        logged_models=logged_models,
     )
     payloads = InferenceTables(
         clock=clock,
@@ -287,6 +289,7 @@ def build(
         yield
         await proxy.close()
         await ui.close()
+        logged_models.close()
 
     direct = protocol(serving.DirectInvocations(serving_service.invocations, credentials))
     called = _LastCall(browsers.guard(readers.guard(application(answered, callers=credentials, lifespan=lifespan))))

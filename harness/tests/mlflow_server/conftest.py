@@ -12,6 +12,7 @@ from harness.clock import SystemClock
 from harness.config import USER_NAME, Layout
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_credentials import ArtifactCredentials
+from harness.engines.mlflow_logged_models import LoggedModels
 from harness.engines.mlflow_proxy import MlflowProxy
 from harness.engines.mlflow_traces import trace_routes
 from harness.engines.mlflow_ui import MlflowUi
@@ -46,7 +47,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     store, clock, lifeline = Store(layout.database), SystemClock(), Lifeline()
     mlflow_server = MlflowServer(layout=layout, lifeline=lifeline)
     mlflow_server.start(print)
-    unity = UnityService(layout=layout, clock=clock, ids=RandomIds(), store=store, user=USER_NAME)
+    logged = LoggedModels(url=lambda: mlflow_server.url)
+    unity = UnityService(layout=layout, clock=clock, ids=RandomIds(), store=store, user=USER_NAME, logged_models=logged)
     files = FilesService(layout=layout, clock=clock, volumes=unity, secret=b"key")
     proxy, ui = MlflowProxy(url=lambda: mlflow_server.url), MlflowUi(url=lambda: mlflow_server.url)
     credentials = ArtifactCredentials(ask=proxy.ask, sign=files.signed_url)
@@ -59,6 +61,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     yield Platform(f"http://127.0.0.1:{listening.getsockname()[1]}", mlflow_server.url, layout, unity)
     server.should_exit = True
     thread.join()
+    logged.close()
     mlflow_server.close()
     lifeline.close()
     store.close()

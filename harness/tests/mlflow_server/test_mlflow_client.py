@@ -117,6 +117,22 @@ def test_version_remembers_where_it_came_from(client: MlflowClient, trained: Tra
     assert (version.run_id, version.model_id) == (trained.run_id, trained.model_id)
 
 
+@pytest.mark.parametrize("native", ["true", "false"])
+def test_version_shows_what_was_logged_of_its_model(trained: Trained, native: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters, and metrics also when they are logged after it was registered, in both dialects and by alias."""
+    monkeypatch.setenv("MLFLOW_ENABLE_UC_NATIVE_MODEL_REGISTRY", native)
+    client = MlflowClient()
+    client.set_registered_model_alias(MODEL, "Shown", "1")
+    client.log_metric(trained.run_id, f"late_{native}", 2.5, step=3, model_id=trained.model_id, dataset_name="trips", dataset_digest="d1")
+
+    for version in (client.get_model_version(MODEL, "1"), client.get_model_version_by_alias(MODEL, "Shown")):
+        assert {param.key: param.value for param in version.params}["n_estimators"] == "5"
+        late = [metric for metric in version.metrics if metric.key == f"late_{native}"]
+        assert [(each.value, each.step, each.dataset_name, each.model_id, each.run_id) for each in late] == [
+            (2.5, 3, "trips", trained.model_id, trained.run_id)
+        ]
+
+
 def test_registering_again_makes_the_next_version(client: MlflowClient, trained: Trained) -> None:
     version = mlflow.register_model(trained.model_uri, MODEL)
 

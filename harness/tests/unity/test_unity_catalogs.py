@@ -3,11 +3,13 @@
 import shutil
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound
 from databricks.sdk.service.catalog import ColumnTypeName, VolumeType
+from mlflow.data.delta_dataset_source import DeltaDatasetSource
 
 from harness.config import Layout
 from harness.names import FullName
@@ -75,6 +77,19 @@ def test_table_written_by_delta_appears_by_itself(client: WorkspaceClient, make_
     assert (found.columns or [])[0].partition_index == 0
     assert uuid.UUID(found.table_id)
     assert [table.full_name for table in client.tables.list("main", "default")] == ["main.default.trips"]
+
+
+def test_data_set_of_mlflow_knows_its_tables_id(
+    client: WorkspaceClient, catalogs: Any, make_table: MakeTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_table("main.default.logged")
+    monkeypatch.setenv("DATABRICKS_HOST", catalogs.host)
+    monkeypatch.setenv("DATABRICKS_TOKEN", "secret-token")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "databricks")
+
+    told = DeltaDatasetSource(delta_table_name="main.default.logged", delta_table_version=3).to_dict()
+
+    assert told["delta_table_id"] == client.tables.get("main.default.logged").table_id
 
 
 def test_table_made_again_has_another_id(client: WorkspaceClient, service: UnityService, layout: Layout, make_table: MakeTable) -> None:

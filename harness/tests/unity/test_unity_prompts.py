@@ -96,7 +96,14 @@ def test_search_is_of_one_schema_in_pages(http: httpx.Client, client: WorkspaceC
     assert http.post(f"{BASE}/search", json=asked).json() == {"prompts": []}
 
 
-def test_links_are_not_answered(http: httpx.Client) -> None:
-    answer = http.post("/api/2.0/mlflow/unity-catalog/prompt-versions/links-to-runs", json={})
+@pytest.mark.parametrize("kind", ["models", "runs", "traces"])
+def test_links_are_of_versions_that_exist(http: httpx.Client, kind: str) -> None:
+    make(http, f"main.default.linked_{kind}", versions=1)
+    links = f"/api/2.0/mlflow/unity-catalog/prompt-versions/links-to-{kind}"
 
-    assert error(answer) == (501, "NOT_IMPLEMENTED")
+    answers = [
+        http.post(links, json={"prompt_versions": [{"name": f"main.default.linked_{kind}", "version": version}]}) for version in ("1", "2")
+    ]
+
+    assert (answers[0].status_code, answers[0].json()) == (200, {})
+    assert error(answers[1]) == (404, "RESOURCE_DOES_NOT_EXIST")

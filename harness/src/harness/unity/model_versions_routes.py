@@ -81,7 +81,7 @@ def _writing_routes(registry: ModelRegistry) -> list[AnyRoute]:
 def _reading_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def render(call: Call, found: ModelVersion) -> object:
         wanted = call.query.get("include_aliases", "false").lower() == "true"
-        return version_info(found, registry.get(found.name) if wanted else None)
+        return {**version_info(found, registry.get(found.name) if wanted else None), **registry.logged(found).rendered()}
 
     def list_versions(call: Call) -> object:
         wanted = asked_page(call.query, unless_said=100, most=1000)  # databricks-sdk-py, ModelVersionsAPI.list

@@ -1,7 +1,7 @@
 """The prompt registry as mlflow's `databricks-uc` client speaks to it: `/api/2.0/mlflow/unity-catalog/prompts*`.
 
 Wire shapes: mlflow's `unity_catalog_prompt_messages.proto`, version 3.17.2. What a prompt is linked to (models, runs, traces) mlflow keeps
-in tags of those; the routes that would tell the registry too are not answered, which mlflow's client takes.
+in tags of those; what it tells the registry besides is checked and not kept, for no route would show it.
 """
 
 import msgspec
@@ -33,6 +33,11 @@ class _Schema(msgspec.Struct):
     schema_name: str
 
 
+class _Link(msgspec.Struct):
+    name: str
+    version: str
+
+
 class _Asked(msgspec.Struct):
     """Any request of this dialect; what a route does not use is absent."""
 
@@ -46,6 +51,7 @@ class _Asked(msgspec.Struct):
     catalog_schema: _Schema | None = None
     max_results: int = 0
     page_token: str = ""
+    prompt_versions: list[_Link] = []
 
     def page(self) -> dict[str, str]:
         """Return which page a search asks for, as a query string would."""
@@ -54,7 +60,7 @@ class _Asked(msgspec.Struct):
 
 def prompts_routes(prompts: PromptRegistry) -> list[AnyRoute]:
     """Return the routes."""
-    return [*_prompt_routes(prompts), *_version_routes(prompts), *_alias_and_tag_routes(prompts)]
+    return [*_prompt_routes(prompts), *_version_routes(prompts), *_alias_and_tag_routes(prompts), *_link_routes(prompts)]
 
 
 def _prompt_routes(prompts: PromptRegistry) -> list[AnyRoute]:
@@ -154,6 +160,16 @@ def _alias_and_tag_routes(prompts: PromptRegistry) -> list[AnyRoute]:
         *(Route("POST", f"{each}/tags", change_tag, _DOC) for each in (_ONE, _VERSION)),
         *(Route("DELETE", f"{each}/tags/{{key}}", change_tag, _DOC) for each in (_ONE, _VERSION)),
     ]
+
+
+def _link_routes(prompts: PromptRegistry) -> list[AnyRoute]:
+    def link(call: Call) -> object:
+        for each in call.json(_Asked).prompt_versions:
+            prompts.version(each.name, each.version)
+        return {}
+
+    links = f"{_PROMPTS.removesuffix('s')}-versions/links-to"
+    return [Route("POST", f"{links}-{kind}", link, _DOC) for kind in ("models", "runs", "traces")]
 
 
 def _prompt(found: Prompt) -> dict[str, object]:

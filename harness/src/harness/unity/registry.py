@@ -10,7 +10,7 @@ from harness.ids import Ids
 from harness.state import Documents, Store
 from harness.unity import registry_model as rules
 from harness.unity.folders import Folders, remove
-from harness.unity.ports import ModelsChanged
+from harness.unity.ports import LoggedModel, LoggedModels, ModelsChanged
 from harness.unity.registry_model import ModelVersion, RegisteredModel, version_key
 
 MODEL_FILE = "MLmodel"
@@ -21,14 +21,18 @@ class ModelRegistry:
     """Models, versions, aliases and tags. A version is PENDING_REGISTRATION until its files are there and it is finalized."""
 
     def __init__(
-        self, *, root: Path, folders: Folders, clock: Clock, ids: Ids, store: Store, on_change: ModelsChanged = lambda: None
+        self, *, root: Path, folders: Folders, clock: Clock, ids: Ids, store: Store, on_change: ModelsChanged, logged: LoggedModels
     ) -> None:
-        """`on_change` is told when a name may stand for another model than before: an alias, a version that is gone."""
+        """`logged` tells what was logged of a model that a version was registered from.
+
+        `on_change` is told when a name may stand for another model than before: an alias, a version that is gone.
+        """
         self._root = root
         self._folders = folders
         self._clock = clock
         self._ids = ids
         self._on_change = on_change
+        self._logged = logged
         self._models = Documents(store, "registered_model", RegisteredModel)
         self._versions = Documents(store, "model_version", ModelVersion)
 
@@ -169,6 +173,11 @@ class ModelRegistry:
     def files(self, name: str, version: str) -> Path:
         """Return the folder of a version that exists (ready or not), or raise the registry's 404."""
         return self._files(self.version(name, version))
+
+    def logged(self, version: ModelVersion) -> LoggedModel:
+        """Return the parameters and metrics of the logged model that a version was registered from, as they are now."""
+        # Assumption: a version that was registered from a run's files, not from a logged model, shows none.
+        return self._logged(version.model_id) if version.model_id else LoggedModel()
 
     def _files(self, version: ModelVersion) -> Path:
         return self._root.joinpath(*version.name.split("."), version.version)

@@ -85,7 +85,7 @@ def _version_routes(registry: ModelRegistry) -> list[AnyRoute]:
         return render(registry.create_version(_new_version(asked, call.user)))
 
     def get(call: Call) -> object:
-        return render(registry.version(call.require("name"), call.require("version")))
+        return {"model_version": render_whole(registry, registry.version(call.require("name"), call.require("version")))}
 
     def update(call: Call) -> object:
         asked = call.json(_Asked)
@@ -129,8 +129,7 @@ def _alias_and_tag_routes(registry: ModelRegistry) -> list[AnyRoute]:
         return {}
 
     def get_by_alias(call: Call) -> object:
-        name = call.require("name")
-        return {"model_version": render_version(registry.by_alias(name, call.require("alias")), registry.get(name))}
+        return {"model_version": render_whole(registry, registry.by_alias(call.require("name"), call.require("alias")))}
 
     def set_tag(call: Call) -> object:
         asked = call.json(_Asked)
@@ -206,6 +205,11 @@ def render_version(found: ModelVersion, model: RegisteredModel | None) -> dict[s
         return {**body, "tags": [], "aliases": []}
     aliases = [{"alias": alias, "version": version} for alias, version in model.aliases.items() if version == found.version]
     return {**body, "tags": _pairs(found.tags), "aliases": aliases}
+
+
+def render_whole(registry: ModelRegistry, found: ModelVersion) -> dict[str, object]:
+    """Return a version as JSON, with what was logged of its model."""
+    return {**render_version(found, registry.get(found.name)), **registry.logged(found).rendered()}
 
 
 def _without_deployment_job(call: Call) -> _Asked:

@@ -16,7 +16,7 @@ from harness.unity.functions import FunctionInfo, Functions
 from harness.unity.grants import Grants
 from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
-from harness.unity.ports import CatalogCreated, ModelsChanged, TableDropped
+from harness.unity.ports import CatalogCreated, LoggedModel, LoggedModels, ModelsChanged, TableDropped
 from harness.unity.prompts import PromptRegistry
 from harness.unity.registry import ModelRegistry
 from harness.unity.relations import Relations
@@ -42,6 +42,7 @@ class UnityService:
         on_catalog_created: CatalogCreated = lambda _: None,
         on_table_dropped: TableDropped = lambda _: None,
         on_models_changed: ModelsChanged = lambda: None,
+        logged_models: LoggedModels = lambda _: LoggedModel(),
     ) -> None:
         self._folders = Folders(layout.warehouse)
         self._files = layout.files
@@ -57,7 +58,13 @@ class UnityService:
         self.constraints = Constraints(self.tables)
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
         self.registry = ModelRegistry(
-            root=layout.files / "Models", folders=self._folders, clock=clock, ids=ids, store=store, on_change=on_models_changed
+            root=layout.files / "Models",
+            folders=self._folders,
+            clock=clock,
+            ids=ids,
+            store=store,
+            on_change=on_models_changed,
+            logged=logged_models,
         )
         self.prompts = PromptRegistry(folders=self._folders, clock=clock, store=store)
         self.grants = Grants(store=store, id_of=self._securable_id)

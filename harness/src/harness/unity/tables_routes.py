@@ -82,6 +82,7 @@ def _table_routes(service: UnityService) -> list[AnyRoute]:
         Route("GET", f"{one}/exists", exists, f"{_DOC}/tables/exists"),
         Route("PATCH", one, update, f"{_DOC}/tables/update"),
         Route("DELETE", one, delete, f"{_DOC}/tables/delete"),
+        Route("GET", "/api/2.0/unity-catalog/tables/{name}", get, "mlflow: mlflow/data/delta_dataset_source.py"),  # for a data set's table
     ]
 
 
