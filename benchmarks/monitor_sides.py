@@ -70,7 +70,8 @@ def ours(table: Path, output: Path, settings: dict[str, Any]) -> dict[str, Any]:
         model_id_column="model_version",
         label_column="fare",
     )
-    config = DataProfilingConfig(output_schema_id="1", inference_log=log, slicing_exprs=tuple(settings.get("slicing", ())))
+    kind: dict[str, Any] = {"snapshot": {}} if settings.get("snapshot") else {"inference_log": log}
+    config = DataProfilingConfig(output_schema_id="1", slicing_exprs=tuple(settings.get("slicing", ())), **kind)
     monitor = Monitor(
         table_id="1", table="main.s.trips", output_schema="main.out", config=config, version=0,
         status="DATA_PROFILING_STATUS_ACTIVE", created_ms=0,

@@ -1,19 +1,26 @@
 """Slices, baselines and classes: how rows are grouped, what they are compared with, what their quality is."""
 
 import datetime as dt
+import tempfile
+from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
+from harness.monitoring.bundles import Reading, compute_bundles
 from harness.monitoring.classification import classes_of, classification_quality
 from harness.monitoring.compute import Metrics, Source, compute
 from harness.monitoring.fitness import UnfitTable
 from harness.monitoring.model import InferenceLogConfig
+from harness.monitoring.reading import Reader
 from harness.monitoring.sample import Sample
+from harness.monitoring.tables import Table, opened
 
 Row = dict[str, object]
 SCHEMA = pa.schema(
@@ -225,3 +232,49 @@ def test_slice_is_what_the_table_of_its_rows_alone_would_be(drawn: list[tuple[st
 
 def _without_slice(rows: list[Row]) -> list[Row]:
     return [{name: value for name, value in row.items() if not name.startswith("slice_")} for row in rows]
+
+
+class Nothing:
+    """The ports of the catalog and of SQL expressions, which nobody asks."""
+
+    def refuse(self, *_: object, **__: object) -> NoReturn:
+        raise AssertionError
+
+    table_path = table_by_id = table_id = schema_id = schema_by_id = rows = groups = evaluate = refuse
+
+
+_values = st.lists(
+    st.tuples(st.none() | st.integers(-3, 3).map(float), st.none() | st.sampled_from("abc"), st.none() | st.integers(0, 2)), max_size=8
+)
+
+
+def table_of(folder: Path, name: str, values: list[tuple[float | None, str | None, int | None]], names: tuple[str, ...]) -> Table:
+    schema = pa.schema([("x", pa.float64()), ("zone", pa.string()), ("n", pa.int64())])
+    made = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in values], schema).select(list(names))
+    write_deltalake(folder / name, made)
+    return opened(folder / name, f"main.s.{name}")
+
+
+@pytest.mark.property
+@given(now=_values, base=_values, before=_values, lacking=st.sampled_from(["x", "zone", "n"]), most=st.sampled_from([1, 20, 30]))
+@settings(max_examples=25)
+def test_a_snapshot_by_columns_is_the_snapshot_of_the_whole_table(
+    now: list[tuple[float | None, str | None, int | None]],
+    base: list[tuple[float | None, str | None, int | None]],
+    before: list[tuple[float | None, str | None, int | None]],
+    lacking: str,
+    most: int,
+) -> None:
+    """Law: however few columns are looked at together, the rows of both metric tables are the same; the baseline may lack a column."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, columns = Path(name), ("x", "zone", "n")
+        table, previous = table_of(folder, "now", now, columns), table_of(folder, "before", before, columns)
+        baseline = table_of(folder, "base", base, tuple(column for column in columns if column != lacking))
+        source = Source(version=0, config=None, monitor_version=0, slicing=("zone", "n")).at(2, None, 1)
+
+        def found(most_cells: int) -> list[list[str]]:
+            reading = Reading(Reader(Nothing(), Nothing(), source.slicing), table, baseline, previous, source, most_cells)
+            _, made = compute_bundles(reading.bundles(), reading.read, lambda: None)
+            return [sorted(map(repr, rows.to_pylist())) for rows in (made.profile, made.drift)]
+
+        assert found(most) == found(16_000_000)

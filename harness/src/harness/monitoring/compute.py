@@ -23,7 +23,7 @@ from harness.monitoring.schemas import drift_schema, profile_schema, unjudged
 from harness.monitoring.scope import Scope, Span
 from harness.monitoring.windows import GRANULARITIES, Granularity, Window
 
-__all__ = ["Metrics", "Source", "compute"]
+__all__ = ["Metrics", "Source", "compute", "metrics_of"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -73,8 +73,14 @@ def compute(source: Source, scope: Scope | None = None, check: Callable[[], None
 
     `check` is called between windows, and may raise to end it.
     """
+    return metrics_of(
+        source, prepared(source.sample, source.baseline, source.previous, kind_of(source.config), source.slicing), scope, check
+    )
+
+
+def metrics_of(source: Source, data: Prepared, scope: Scope | None, check: Callable[[], None]) -> Metrics:
+    """Return the same of what is prepared already."""
     kind = kind_of(source.config)
-    data = prepared(source.sample, source.baseline, source.previous, kind, source.slicing)
     profiles, drifts = [profile_schema(kind).empty_table()], [unjudged(drift_schema(kind)).empty_table()]
     known: dict[tuple[object, ...], _Rows] = {}  # of one slice: all of them would be a lot
     threads = ThreadPoolExecutor(os.cpu_count())

@@ -76,12 +76,18 @@ def _gap(current: Numbers, base: Numbers) -> tuple[float, float]:
     points, own = np.empty(size), np.zeros(size, dtype=np.bool_)
     own[np.arange(len(few)) + np.searchsorted(many, few, side="left")] = True
     points[own], points[~own] = few, many
+    # Step by step, letting go of what is done with: these are the largest arrays of a refresh.
     seen = np.cumsum(own)
-    gap = np.abs(seen / len(few) - (np.arange(1, size + 1) - seen) / len(many))
+    others = np.arange(1, size + 1) - seen
+    gap = seen / len(few)
+    del seen, own
+    gap -= others / len(many)
+    del others
+    before = np.abs(gap, out=gap)[:-1]  # behind the last of all there is no gap
     with np.errstate(over="ignore"):  # numbers further apart than the largest double
         steps = points[1:] - points[:-1]
-        # Among equal values only the last has seen all of them; behind the last of all there is no gap.
-        before = gap[:-1]
+        del points
+        # Among equal values only the last has seen all of them.
         apart = before > 0
         return float(before[steps > 0].max(initial=0.0)), float(np.sum(before[apart] * steps[apart]))
 

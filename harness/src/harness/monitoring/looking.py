@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from harness.monitoring.bundles import Reading, compute_bundles
 from harness.monitoring.compute import Metrics, compute
 from harness.monitoring.custom_columns import CustomColumns
 from harness.monitoring.difference import Change
@@ -64,18 +65,17 @@ class Looking:
         """Return what is to be written of a snapshot at an instant."""
         check_table(self.table.name, self.table.columns.empty_table(), self.kind)
         earlier = self.existing.earlier()
-        previous = None if earlier is None else self.reader.read_again(self.table.name, earlier)
+        previous = None if earlier is None else self.reader.earlier(self.table.name, earlier)
         own = max(instant, 0 if earlier is None else earlier.instant + 1)
-        sample = self.reader.whole(self.table)
-        source = replace(self.source, sample=sample, baseline=self._baseline())
-        source = source.at(own, previous, 0 if earlier is None else earlier.instant)
-        self.check()
-        found = compute(source, None, self.check)
-        profile = self.custom.profile(source, found.profile)
+        source = self.source.at(own, None, 0 if earlier is None else earlier.instant)
+        reading = Reading(self.reader, self.table, self.baseline, previous, source, self.most_cells)
+        read, found = compute_bundles(reading.bundles(), reading.read, self.check)
+        whole = reading.described(read)
+        profile = self.custom.profile(whole, found.profile)
         history = self.existing.of_instant(earlier.instant) if earlier and self.custom.compares else None
         found = Metrics(profile, self.custom.drift(found.drift, appended(history, profile)))
         is_known = self.saved is not None and (self.saved.profile, self.saved.drift) == self.existing.at
-        return self.existing.with_instant(found, is_known=is_known), sample.slice_values()
+        return self.existing.with_instant(found, is_known=is_known), read.sample.slice_values()
 
     def _touched(self, saved: Progress) -> dict[GranularityName, frozenset[int]] | None:
         """Return the windows that new commits touched; None when their changes cannot be had, or not all understood."""

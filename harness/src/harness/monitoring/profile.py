@@ -47,12 +47,15 @@ class Summary:
 
 def summarize(column: Column, rows: Rows) -> Summary:
     """Return the summary of `column` over the rows at the given positions."""
-    held = rows[column.valid[rows]]
+    valid = column.valid[rows]
+    held = rows if valid.all() else rows[valid]
     match column:
         case NumberColumn():
-            # No value is -0.0: which of equal zeros a sort puts first would show.
-            ordered = np.sort(column.values[held] + 0.0)
-            usable = ordered[np.isfinite(ordered)]
+            ordered = column.values[held]
+            ordered += 0.0  # no value is -0.0: which of equal zeros a sort puts first would show
+            ordered.sort()
+            finite = np.isfinite(ordered)
+            usable = ordered if finite.all() else ordered[finite]
             distinct = None if column.codes is None else len(np.unique(column.codes[held]))
             return Summary(column.name, column.data_type, _base(rows, held) | _number_cells(ordered, distinct), Numeric(usable))
         case TimeColumn():
@@ -78,7 +81,8 @@ def _base(rows: Rows, held: Rows) -> dict[str, object]:
 def _number_cells(ordered: npt.NDArray[np.float64], distinct: int | None) -> dict[str, object]:
     # Assumption: NaN counts as a value and is left out of every figure but `count`, `num_nan` and `percent_nan`.
     total = len(ordered)
-    values = ordered[~np.isnan(ordered)]
+    # NaN is sorted to the end.
+    values = ordered[: len(ordered) - int(np.count_nonzero(np.isnan(ordered)))]
     nans, zeros = total - len(values), int(np.count_nonzero(values == 0))
     if distinct is None:
         distinct = _different(values)

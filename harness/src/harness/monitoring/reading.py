@@ -1,5 +1,6 @@
 """The monitored table and its baseline, read for a refresh, with the values of the slicing expressions."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from harness.monitoring.spark_types import is_time
 from harness.monitoring.tables import Table
 from harness.monitoring.windows import GRANULARITIES, Window
 from harness.names import FullName
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,36 @@ class Reader:
         """Return the values that make the slices of each expression over the whole table."""
         return tuple(ranked(self._counted(table, expression)) for expression in self.slicing)
 
-    def read_again(self, name: str, earlier: Earlier) -> Sample | None:
-        """Return what an earlier refresh saw of table `name`; None when that cannot be had any more."""
+    def earlier(self, name: str, earlier: Earlier) -> Table | None:
+        """Return table `name` as an earlier refresh saw it; None when it cannot be had any more."""
         # Assumption: without the earlier rows there is nothing to compare with, and so no row of drift.
-        rows = delta.read_version(self.tables.table_path(FullName.parse(name)), earlier.version, earlier.instant)
-        return None if rows is None else self._sliced(name, rows, earlier.version, self.slicing)
+        table = delta.at_version(self.tables.table_path(FullName.parse(name)), name, earlier.version, earlier.instant)
+        try:
+            for _ in () if table is None else table.batches(table.columns.names[:1]):
+                pass
+        except UnfitTable as error:
+            log.warning("what the refresh before saw is gone: %s", error)
+            return None
+        return table
+
+    def by_columns(self, table: Table, others: Sequence[Table | None]) -> bool:
+        """Return whether some columns can be read without the others: Spark, which may be needed, has rows in an order of its own."""
+        wanted = [(plain_column(expression, table.columns), expression) for expression in self.slicing]
+        return all(
+            column is not None and (other is None or column not in other.columns.names or plain_column(expression, other.columns))
+            for column, expression in wanted
+            for other in (None, *others)
+        )
+
+    def columns(self, table: Table, names: Sequence[str], *, sliced: bool) -> Sample:
+        """Return these columns of all rows, those that there are, and the values of the expressions if wanted (`by_columns` holds)."""
+        own = [name for name in names if name in table.columns.names]
+        keys = [plain_column(expression, table.columns) for expression in self.slicing] if sliced else []
+        rows = table.rows([*dict.fromkeys([*own, *(key for key in keys if key is not None)])])
+        nothing = pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
+        return Sample(
+            table.name, rows.select(own), [nothing if key is None else rows[key].cast(pa.string()) for key in keys], table.at.version
+        )
 
     def baseline(self, table: Table) -> Sample:
         """Return the rows of the baseline; an expression over a column that it lacks is NULL there."""

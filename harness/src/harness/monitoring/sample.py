@@ -85,8 +85,11 @@ class Models:
     codes: Rows
 
 
-def prepared(sample: Sample, baseline: Sample | None, previous: Sample | None, kind: Kind, expressions: Sequence[str]) -> Prepared:
-    """Return all tables ready to be cut into windows, slices and models."""
+def prepared(
+    sample: Sample, baseline: Sample | None, previous: Sample | None, kind: Kind, expressions: Sequence[str],
+    groups: Iterable[Group] | None = None,
+) -> Prepared:  # fmt: skip
+    """Return all tables ready to be cut into windows, slices and models: in `groups`, if they are known from other columns of them."""
     check_table(sample.name, sample.rows, kind)
     if baseline is not None:
         check_baseline(baseline.name, baseline.rows, kind)
@@ -96,13 +99,15 @@ def prepared(sample: Sample, baseline: Sample | None, previous: Sample | None, k
         # Assumption: a row without a timestamp is in no window.
         instants, timed = times(sample.name, sample.rows, kind.timestamp)
     ends = (sample.rows.num_rows, sample.rows.num_rows + (0 if baseline is None else baseline.rows.num_rows))
+    if groups is None:
+        groups = _groups(_slices(sample, [baseline, previous], expressions), _models(rows, kind.model_id), ends, timed)
     return Prepared(
         # Assumption: the model-id column groups and is not profiled itself.
         columns=[prepare(name, rows[name]) for name in rows.column_names if name != kind.model_id],
         common=common,
         kept=kept,
         moments=instants,
-        groups=_groups(_slices(sample, [baseline, previous], expressions), _models(rows, kind.model_id), ends, timed),
+        groups=groups,
         quality=None if kind.log is None else _quality(rows, kind.log),
     )
 

@@ -91,8 +91,8 @@ def if_there(path: Path, name: str) -> Table | None:
     return opened(path, name) if DeltaTable.is_deltatable(str(path)) else None
 
 
-def read_version(path: Path, version: int, not_after: int) -> pa.Table | None:
-    """Return the rows of an earlier version; None when its files are gone, or when it was made after `not_after`.
+def at_version(path: Path, name: str, version: int, not_after: int) -> Table | None:
+    """Return table `name` at an earlier version; None when that is gone, or when it was made after `not_after`.
 
     `not_after` is in microseconds since 1970: a version that is younger than a refresh that saw it is of another table of the same name.
     """
@@ -101,7 +101,7 @@ def read_version(path: Path, version: int, not_after: int) -> pa.Table | None:
         commits = {commit["version"]: commit["timestamp"] for commit in DeltaTable(path).history()}
         if version not in commits or commits[version] > not_after / 1000:
             return None
-        return DeltaTable(path, version=version).to_pyarrow_table()
+        return Table(name, DeltaTable(path, version=version))
     except (DeltaError, pa.ArrowException, OSError) as error:
         log.warning("version %d of %s cannot be read any more: %s", version, path, error)
         return None
