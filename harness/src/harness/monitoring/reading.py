@@ -87,9 +87,9 @@ class Reader:
         return table
 
     def by_columns(self, table: Table, others: Sequence[Table | None]) -> bool:
-        """Return whether some columns can be read without the others: Spark, which may be needed, has rows in an order of its own."""
+        """Return whether some columns can be read without the others, and each time in the same order, which Spark does not keep."""
         wanted = [(plain_column(expression, table.columns), expression) for expression in self.slicing]
-        return all(
+        return all(other is None or other.in_order for other in (table, *others)) and all(
             column is not None and (other is None or column not in other.columns.names or plain_column(expression, other.columns))
             for column, expression in wanted
             for other in (None, *others)

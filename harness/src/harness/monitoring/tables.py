@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from harness.monitoring.difference import Change
@@ -36,32 +36,63 @@ class Table:
         """The columns."""
         return pa.schema(self.delta.schema().to_arrow())
 
+    @property
+    def in_order(self) -> bool:
+        """Whether every reading has the rows in the same order."""
+        return not self._marked
+
     def count(self) -> int:
         """Return how many rows there are."""
         with _reading(self.name):
+            if self._marked:
+                return int(self._query("COUNT(*)").read_all()[0][0].as_py())
             return int(self.delta.to_pyarrow_dataset().count_rows())
 
     def rows(self, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Return the rows where a condition holds, which spares reading files and parts of them by their statistics."""
         with _reading(self.name):
+            if self._marked:
+                return pa.concat_tables([self._schema(columns).empty_table(), *self._unmarked(columns, where)])
             return self.delta.to_pyarrow_dataset().to_table(columns=None if columns is None else list(columns), filter=where)
 
     def batches(self, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> Iterator[pa.Table]:
         """Yield the same rows, some at a time."""
         with _reading(self.name):
+            if self._marked:
+                yield from self._unmarked(columns, where)
+                return
             scanner = self.delta.to_pyarrow_dataset().scanner(columns=None if columns is None else list(columns), filter=where)
             for batch in scanner.to_batches():
                 yield pa.Table.from_batches([batch])
 
+    @property
+    def _marked(self) -> bool:
+        """Whether deletion vectors may mark rows of its files as deleted: pyarrow would read them, delta-rs' own engine does not."""
+        return "deletionVectors" in (self.delta.protocol().reader_features or ())
+
+    def _unmarked(self, columns: Sequence[str] | None, where: pc.Expression | None) -> Iterator[pa.Table]:
+        schema = self._schema(None)
+        for batch in self._query("*"):
+            rows = pa.Table.from_batches([pa.record_batch(batch)]).cast(schema)
+            yield (rows if where is None else rows.filter(where)).select(self._schema(columns).names)
+
+    def _query(self, what: str) -> pa.RecordBatchReader:
+        found = QueryBuilder().register("t", self.delta).execute(f"SELECT {what} FROM t")  # noqa: S608 - one of two words
+        return pa.RecordBatchReader.from_stream(found)
+
+    def _schema(self, columns: Sequence[str] | None) -> pa.Schema:
+        return self.columns if columns is None else pa.schema([self.columns.field(name) for name in columns])
+
     def changes(self, since: int, columns: Sequence[str]) -> Iterator[pa.Table] | None:
         """Return these columns of all rows that came or went after version `since`, some at a time; None when nobody can tell.
 
-        That is without a change feed in all the time between, when its files are gone, and after the table was restored.
+        That is without a change feed in all the time between, when its files are gone, after the table was restored, and where deletion
+        vectors tell of a deletion without a word in the feed.
         """
         made = self.delta.version() - since
         if not made:
             return iter(())
-        if made < 0 or self.delta.metadata().configuration.get(_CHANGE_FEED) != "true":
+        if made < 0 or self._marked or self.delta.metadata().configuration.get(_CHANGE_FEED) != "true":
             return None
         if any(commit["operation"] == "RESTORE" for commit in self.delta.history(made)):
             return None
