@@ -6,6 +6,8 @@ import pytest
 from delta.connect.proto import base_pb2, commands_pb2, relations_pb2
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.sql.connect.types import pyspark_types_to_proto_types
+from pyspark.sql.types import DateType, IntegerType, StructType
 
 from harness.delta_table import statements
 
@@ -32,15 +34,28 @@ def at_path(path: str) -> Any:
             {"optimize_table": relations_pb2.OptimizeTable(table=named(), partition_filters=["a = 1", "b = 2"], zorder_columns=["x y"])},
             "OPTIMIZE main.sales.trips WHERE a = 1 AND b = 2 ZORDER BY (`x y`)",
         ),
-        (
-            {"convert_to_delta": relations_pb2.ConvertToDelta(identifier="parquet.`/tmp/t`", partition_schema_string="d DATE")},
-            "CONVERT TO DELTA parquet.`/tmp/t` PARTITIONED BY (d DATE)",
-        ),
     ],
 )
 def test_relations(message: dict[str, Any], expected: str) -> None:
     """Each is told with the names that the user gave."""
     assert statements.relation(relations_pb2.DeltaRelation(**message)) == expected
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({}, "CONVERT TO DELTA parquet.`/tmp/t`"),
+        ({"partition_schema_string": "d DATE"}, "CONVERT TO DELTA parquet.`/tmp/t` PARTITIONED BY (d DATE)"),
+        (
+            {"partition_schema_struct": pyspark_types_to_proto_types(StructType().add("a b", IntegerType()).add("d", DateType()))},
+            "CONVERT TO DELTA parquet.`/tmp/t` PARTITIONED BY (`a b` integer, `d` date)",
+        ),
+    ],
+)
+def test_files_are_converted(schema: dict[str, Any], expected: str) -> None:
+    """With the partitions' types as a text, as types, or without."""
+    message = relations_pb2.ConvertToDelta(identifier="parquet.`/tmp/t`", **schema)
+    assert statements.converted(message, lambda type_: str(type_.WhichOneof("kind"))) == expected
 
 
 @pytest.mark.parametrize(

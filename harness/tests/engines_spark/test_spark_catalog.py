@@ -51,7 +51,11 @@ def test_what_is_made_survives_a_restart(workbench: Any, tmp_path: Path) -> None
     session.sql("USE main.kept")
     assert session.sql("SELECT inc(1), inc(y => 1, x => 1)").collect() == [(21, 2)]
     assert session.sql("SELECT p.j FROM VALUES (1), (2) AS n(x), LATERAL pairs(n.x) AS p ORDER BY 1").collect() == [(6,), (7,)]
-    assert [row.function for row in session.sql("SHOW USER FUNCTIONS IN main.kept").collect()] == ["main.kept.inc", "main.kept.pairs"]
+    assert [row.function for row in session.sql("SHOW USER FUNCTIONS IN main.kept").collect()] == [
+        "main.kept.inc",
+        "main.kept.pairs",
+        "main.kept.py",
+    ]
     assert session.sql("DESCRIBE FUNCTION inc").first().function_desc.split() == ["Function:", "main.kept.inc"]
     session.sql("DROP FUNCTION inc")
     with pytest.raises(Exception, match="UNRESOLVED_ROUTINE"):
@@ -115,6 +119,71 @@ def test_a_statement_makes_the_table_again(sql: Sql) -> None:
     assert "CLUSTER BY (a)" in str(clustered)
     assert "CONSTRAINT fk FOREIGN KEY (b) REFERENCES main.test_a_statement_makes_the_table_again.t (id)" in str(clustered)
     assert refused(sql, "INSERT INTO {s}.t (id, at) VALUES (-1, current_timestamp())").startswith("(org.apache.spark")
+
+
+def test_a_table_is_made_like_another(sql: Sql, tmp_path: Path) -> None:
+    """With columns, comment, places, properties, checks and features; without rows, keys and what identity columns have counted."""
+    sql(
+        "CREATE TABLE {s}.t (id BIGINT GENERATED ALWAYS AS IDENTITY, a STRING COMMENT 'ca' DEFAULT 'x', d DATE NOT NULL,"
+        " y INT GENERATED ALWAYS AS (year(d)), CONSTRAINT pk PRIMARY KEY (d)) PARTITIONED BY (d) COMMENT 'hm'"
+        " TBLPROPERTIES (k = 'v', 'delta.columnMapping.mode' = 'name', 'delta.feature.allowColumnDefaults' = 'supported')"
+    )
+    sql("ALTER TABLE {s}.t ADD CONSTRAINT pos CHECK (a <> 'bad')")
+    sql("INSERT INTO {s}.t (d) VALUES (DATE '2020-02-02')")
+    ((told,),) = sql("SHOW CREATE TABLE {s}.t")
+
+    sql("CREATE TABLE {s}.like LIKE {s}.t")
+    sql("CREATE TABLE IF NOT EXISTS {s}.like LIKE {s}.t")
+    sql(f"CREATE TABLE {{s}}.there LIKE {{s}}.t LOCATION '{tmp_path}/there' TBLPROPERTIES (k = 'w')")
+    sql(f"CREATE TABLE {{s}}.csv (a INT, p STRING) USING csv PARTITIONED BY (p) LOCATION '{tmp_path}/csv'")
+    sql("CREATE TABLE {s}.of_csv LIKE {s}.csv USING delta")
+
+    ((like,),) = sql("SHOW CREATE TABLE {s}.like")
+    assert str(like).replace(".like (", ".t (") == str(told).replace(",\n  CONSTRAINT pk PRIMARY KEY (d)", "")
+    assert sql("SELECT count(*) FROM {s}.like") == [(0,)]
+    sql("INSERT INTO {s}.like (d) VALUES (DATE '2020-02-02')")
+    assert sql("SELECT id, a, y FROM {s}.like") == [(1, "x", 2020)]
+    assert "CHECK" in refused(sql, "INSERT INTO {s}.like (a, d) VALUES ('bad', DATE '2020-02-02')")
+    assert [row[4] for row in sql("DESCRIBE HISTORY {s}.there")] == ["CREATE TABLE"]
+    assert ("k", "w") in sql("SHOW TBLPROPERTIES {s}.there")
+    assert "PARTITIONED BY (p)" in str(sql("SHOW CREATE TABLE {s}.of_csv"))
+    assert "TABLE_OR_VIEW_ALREADY_EXISTS" in refused(sql, "CREATE TABLE {s}.like LIKE {s}.t")
+    assert "USING csv needs a LOCATION" in refused(sql, "CREATE TABLE {s}.other LIKE {s}.csv")
+    assert "TABLE_OR_VIEW_NOT_FOUND" in refused(sql, "CREATE TABLE {s}.other LIKE {s}.none")
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        pytest.param("CREATE SHARE s", "CREATE SHARE is not emulated", id="share"),
+        pytest.param("CREATE CONNECTION c TYPE mysql OPTIONS (host 'h')", "CREATE CONNECTION is not emulated", id="connection"),
+        pytest.param("create external location l URL 's3://x'", "CREATE EXTERNAL LOCATION is not emulated", id="location"),
+        pytest.param("CREATE STORAGE CREDENTIAL c", "CREATE STORAGE CREDENTIAL is not emulated", id="credential"),
+        pytest.param("DROP RECIPIENT IF EXISTS r", "DROP RECIPIENT is not emulated", id="recipient"),
+        pytest.param("SHOW EXTERNAL LOCATIONS", "SHOW EXTERNAL LOCATIONS is not emulated", id="shown"),
+        pytest.param("DESCRIBE SHARE s", "DESCRIBE SHARE is not emulated", id="described"),
+        pytest.param("CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT 1", "CREATE MATERIALIZED VIEW is not emulated", id="view"),
+        pytest.param("CREATE OR REFRESH STREAMING TABLE t", "CREATE STREAMING TABLE is not emulated", id="streaming table"),
+        pytest.param("EXPLAIN CREATE CATALOG c", "EXPLAIN of CREATE CATALOG is not emulated", id="plan of ours"),
+        pytest.param("EXPLAIN EXTENDED COPY INTO t FROM '/x'", "EXPLAIN of COPY INTO is not emulated", id="plan of the engine's"),
+        pytest.param("EXPLAIN DROP FUNCTION {s}.f", "EXPLAIN of a statement about functions", id="plan of a function"),
+        pytest.param("CREATE SHARD s", "PARSE_SYNTAX_ERROR", id="no statement"),
+    ],
+)
+def test_what_is_not_here_is_refused_by_name(sql: Sql, statement: str, message: str) -> None:
+    """And what is no statement is a syntax error."""
+    assert message in refused(sql, statement)
+
+
+def test_every_name_may_be_a_catalog_s(sql: Sql, workbench: Any) -> None:
+    """Also one that begins with an underscore; a table may be called as what is not here."""
+    workbench.engine.add_catalog("_first")
+    sql("CREATE SCHEMA _first.s")
+    sql("CREATE TABLE _first.s.share AS SELECT 1 AS connection")
+    sql("USE _first.s")
+
+    assert sql("DESCRIBE share") == [("connection", "int", None)]
+    assert sql("DESCRIBE TABLE share connection")[0] == ("col_name", "connection")
 
 
 def test_keys_come_and_go(sql: Sql) -> None:

@@ -60,6 +60,24 @@ def test_what_is_loaded_can_be_chosen_and_can_bring_columns(sql: Sql, files: Pat
     assert sql("SELECT * FROM {s}.empty ORDER BY id") == [(1, "a"), (2, "b"), (3, "c")]
 
 
+def test_columns_are_matched_by_their_places(sql: Sql, tmp_path: Path) -> None:
+    """All that can be written, or those named; columns that are not get their default. Values may be parameters."""
+    (tmp_path / "1.csv").write_text("a,1\nb,2\n")
+    sql(
+        "CREATE TABLE {s}.t (id BIGINT GENERATED ALWAYS AS IDENTITY, name STRING, n INT, twice INT GENERATED ALWAYS AS (n * 2),"
+        " more STRING DEFAULT 'd') TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')"
+    )
+    sql("CREATE TABLE {s}.two (n STRING, m BIGINT)")
+    table = "main.test_columns_are_matched_by_their_places.t"
+
+    loaded = sql("COPY INTO IDENTIFIER(:t) (name, n) FROM :path FILEFORMAT = CSV", args={"t": table, "path": str(tmp_path)})
+    sql("COPY INTO {s}.two BY POSITION FROM ? FILEFORMAT = CSV PATTERN = ?", args=[str(tmp_path), "*.csv"])
+
+    assert loaded == [(2, 2, 0)]
+    assert sql("SELECT name, n, twice, more FROM {s}.t ORDER BY n") == [("a", 1, 2, "d"), ("b", 2, 4, "d")]
+    assert sql("SELECT * FROM {s}.two ORDER BY m") == [("a", 1), ("b", 2)]
+
+
 @pytest.mark.parametrize(
     ("rest", "message"),
     [
@@ -68,15 +86,23 @@ def test_what_is_loaded_can_be_chosen_and_can_bring_columns(sql: Sql, files: Pat
         pytest.param("{s}.t FROM '/x' FILEFORMAT = XLS", "PARSE_SYNTAX_ERROR.*csv, json.*xls", id="no format"),
         pytest.param("{s}.t FROM '/x' FILEFORMAT = CSV SOME", "PARSE_SYNTAX_ERROR.*'SOME'", id="unknown clause"),
         pytest.param("{s}.t FROM '/x'", "PARSE_SYNTAX_ERROR.*end of input.*FILEFORMAT", id="half a statement"),
+        pytest.param("{s}.t FROM '/x' FILEFORMAT = AVRO", "FILEFORMAT = AVRO.*is not emulated", id="avro"),
+        pytest.param("{s}.t (id) FROM '<files>' FILEFORMAT = CSV", r"COPY_INTO_COLUMN_ARITY_MISMATCH.*TOO_MANY.*id", id="too many"),
+        pytest.param("{s}.t (no) FROM '<files>' FILEFORMAT = CSV", r"UNRESOLVED_COLUMN.*`no`", id="no column"),
+        pytest.param(
+            "{s}.t BY POSITION FROM '<files>' FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true')",
+            r"COPY_INTO_FEATURE_INCOMPATIBLE_SETTING.*'header'",
+            id="places and names",
+        ),
         pytest.param("{s}.t FROM '/x' FILEFORMAT = CSV VALIDATE ALL", "VALIDATE is not emulated", id="validate"),
         pytest.param("{s}.t FROM '/x' FILEFORMAT = CSV COPY_OPTIONS ('a' = 'b')", "COPY_OPTIONS 'a' is not emulated", id="option"),
     ],
 )
-def test_copies_are_refused(sql: Sql, rest: str, message: str) -> None:
+def test_copies_are_refused(sql: Sql, files: Path, rest: str, message: str) -> None:
     """With the place, and nothing loaded."""
     sql("CREATE TABLE IF NOT EXISTS {s}.t (id BIGINT)")
     with pytest.raises(Exception, match=re.compile(message, re.DOTALL)):
-        sql(f"COPY INTO {rest}")
+        sql(f"COPY INTO {rest}".replace("<files>", str(files)))
     assert sql("SELECT count(*) FROM {s}.t") == [(0,)]
 
 

@@ -115,12 +115,36 @@ def test_paths_are_tables(spark: Any, tmp_path: Path) -> None:
     assert DeltaTable.forPath(spark, path).alias("x").toDF().select("x.id").count() == 2
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="DeltaTable.convertToDelta: the client wants the table's name as a row")
-def test_files_become_a_table(spark: Any, tmp_path: Path) -> None:
-    """From Parquet, by Delta's own API."""
+def test_files_become_a_table(spark: Any, name: str, tmp_path: Path) -> None:
+    """From Parquet, by Delta's own API: a folder, one with partitions, and an external table, once and again."""
+    from delta.tables import DeltaTable
+    from pyspark.sql.types import LongType, StructField, StructType
+
+    spark.range(3).write.parquet(str(tmp_path / "files"))
+    by = spark.range(3).selectExpr("id", "id % 2 AS p").write.partitionBy("p")
+    by.parquet(str(tmp_path / "parts"))
+    by.parquet(str(tmp_path / "external"))
+    spark.sql(f"CREATE TABLE {name}_e (id BIGINT, p BIGINT) USING parquet PARTITIONED BY (p) LOCATION '{tmp_path}/external'")
+
+    assert DeltaTable.convertToDelta(spark, f"parquet.`{tmp_path}/files`").toDF().count() == 3
+    parts = DeltaTable.convertToDelta(spark, f"parquet.`{tmp_path}/parts`", StructType([StructField("p", LongType())]))
+    assert parts.history().count() == 1
+    spark.sql(f"CONVERT TO DELTA {name}_e")
+    converted = DeltaTable.convertToDelta(spark, f"{name}_e")
+    converted.delete("id = 0")
+
+    assert operations(spark, f"{name}_e") == ["CONVERT", "DELETE"]
+    assert rows(spark, f"{name}_e") == [(1, 1), (2, 0)]
+
+
+def test_others_read_a_manifest(spark: Any, name: str, workbench: Any) -> None:
+    """`generate` lists a table's files; of another kind of manifest it says so."""
     from delta.tables import DeltaTable
 
-    path = str(tmp_path / "files")
-    spark.range(3).write.parquet(path)
+    DeltaTable.forName(spark, name).generate("symlink_format_manifest")
 
-    assert DeltaTable.convertToDelta(spark, f"parquet.`{path}`").toDF().count() == 3
+    folder = workbench.layout.warehouse / "main/delta_api" / name.rpartition(".")[2]
+    (file,) = (folder / "_symlink_format_manifest/manifest").read_text().splitlines()
+    assert (folder / file.rpartition("/")[2]).is_file()
+    with pytest.raises(Exception, match="DELTA_MODE_NOT_SUPPORTED"):
+        DeltaTable.forName(spark, name).generate("none")

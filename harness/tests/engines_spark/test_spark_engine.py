@@ -72,6 +72,36 @@ def test_table_written_without_spark_is_there_at_once(sql: Sql, warehouse: Path)
         sql("SELECT count(*) FROM {s}.rs")
 
 
+def test_others_read_what_python_functions_made(workbench: Any, sql: Sql, warehouse: Path) -> None:
+    """However a table is made, widened or replaced of their strings, delta-rs reads it: they name no collation."""
+    from delta.tables import DeltaTable as SparkTable
+    from deltalake import DeltaTable
+    from pyspark.sql.functions import udf
+
+    session = workbench.session()
+    schema = "main.test_others_read_what_python_functions_made"
+    deep = udf(lambda number: ([str(number)], {"k": str(number)}), "struct<a: array<string>, m: map<string, string>>")
+    frame = session.range(2).select("id", udf(str, "string")("id").alias("s"), deep("id").alias("d"))
+    frame.createOrReplaceTempView("made")
+    sql("CREATE TABLE {s}.typed (s STRING COLLATE UTF8_BINARY NOT NULL COMMENT 'c')")
+    sql("ALTER TABLE {s}.typed ADD COLUMN t STRING COLLATE UTF8_BINARY")
+    for name in ("appended", "replaced", "merged"):
+        sql(f"CREATE TABLE {{s}}.{name} (id BIGINT)")
+
+    frame.writeTo(f"{schema}.written").create()
+    session.sql("CREATE TABLE IDENTIFIER(:name) AS SELECT * FROM made", {"name": f"{schema}.selected"})
+    frame.write.option("mergeSchema", "true").mode("append").saveAsTable(f"{schema}.appended")
+    frame.write.option("overwriteSchema", "true").mode("overwrite").saveAsTable(f"{schema}.replaced")
+    merge = SparkTable.forName(session, f"{schema}.merged").alias("t").merge(frame.alias("s"), "t.id = s.id")
+    merge.withSchemaEvolution().whenNotMatchedInsertAll().execute()
+    SparkTable.create(session).tableName(f"{schema}.built").addColumns(frame.schema).execute()
+
+    names = sorted(folder.name for folder in (warehouse / schema.replace(".", "/")).iterdir() if not folder.name.startswith("."))
+    schemas = [DeltaTable(warehouse / schema.replace(".", "/") / name).schema().to_json() for name in names]
+    assert names == ["appended", "built", "merged", "replaced", "selected", "typed", "written"]
+    assert all('"s"' in found and "collate" not in found.lower() for found in schemas)
+
+
 @pytest.mark.parametrize(
     ("statement", "message"),
     [

@@ -91,12 +91,16 @@ class Plans:
         """Return the SQL name of a type's message; one that the user gave as text is it already."""
         if message.WhichOneof("kind") == "unparsed":
             return str(message.unparsed.data_type_string)
-        proto = self._jvm.org.apache.spark.connect.proto.DataType.parseFrom(message.SerializeToString())
+        proto = self._read(self._jvm.org.apache.spark.connect.proto.DataType, message)
         converter = getattr(getattr(self._jvm, "org.apache.spark.sql.connect.common.DataTypeProtoConverter$"), "MODULE$")
         return str(converter.toCatalystType(proto).sql())
 
     def _scan(self, message: Any) -> Any:
         return self._parsed(f"TABLE {statements.table(message.table)}")
+
+    def _convert_to_delta(self, message: Any) -> Any:
+        statement = statements.converted(message, self.type_name)
+        return self._parsed(self._jvm.harness.EngineStatements.telling(statement))
 
     def _is_delta_table(self, message: Any) -> Any:
         found = self._jvm.io.delta.tables.DeltaTable.isDeltaTable(self._planner.session(), message.path)
@@ -140,10 +144,13 @@ class Plans:
         return getattr(getattr(self._jvm, "org.apache.spark.sql.catalyst.expressions.Literal$"), "MODULE$").TrueLiteral()
 
     def _expression(self, message: Any) -> Any:
-        return self._planner.transformExpression(self._jvm.org.apache.spark.connect.proto.Expression.parseFrom(message.SerializeToString()))
+        return self._planner.transformExpression(self._read(self._jvm.org.apache.spark.connect.proto.Expression, message))
 
     def _plan(self, message: Any) -> Any:
-        return self._planner.transformRelation(self._jvm.org.apache.spark.connect.proto.Relation.parseFrom(message.SerializeToString()))
+        return self._planner.transformRelation(self._read(self._jvm.org.apache.spark.connect.proto.Relation, message))
+
+    def _read(self, type_: Any, message: Any) -> Any:
+        return self._jvm.harness.Requests.heard(type_.parseFrom(message.SerializeToString()))  # as all others are: Sessions.java
 
     def _parsed(self, statement: str) -> Any:
         return self._planner.session().sessionState().sqlParser().parsePlan(statement)

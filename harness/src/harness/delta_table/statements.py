@@ -50,9 +50,13 @@ def _optimized(message: Any) -> str:
     return f"OPTIMIZE {table(message.table)}{where}{by}"
 
 
-def _converted(message: Any) -> str:
-    by = f" PARTITIONED BY ({message.partition_schema_string})" if message.HasField("partition_schema_string") else ""
-    return f"CONVERT TO DELTA {message.identifier}{by}"
+def converted(message: Any, type_name: Callable[[Any], str]) -> str:
+    """Return the statement that makes files a Delta table; `type_name` gives the SQL name of a type's message."""
+    columns = message.partition_schema_string
+    if message.HasField("partition_schema_struct"):
+        fields = message.partition_schema_struct.struct.fields
+        columns = ", ".join(f"{quoted(each.name)} {type_name(each.data_type)}" for each in fields)
+    return f"CONVERT TO DELTA {message.identifier}{f' PARTITIONED BY ({columns})' if columns else ''}"
 
 
 def _vacuumed(message: Any) -> str:
@@ -132,7 +136,6 @@ _RELATIONS: Mapping[str, Callable[[Any], str]] = {
     "describe_detail": lambda message: f"DESCRIBE DETAIL {table(message.table)}",
     "restore_table": _restored,
     "optimize_table": _optimized,
-    "convert_to_delta": _converted,
 }
 _COMMANDS: Mapping[str, Callable[[Any], str]] = {
     "vacuum_table": _vacuumed,

@@ -5,7 +5,8 @@ Source: databricks-sql-connector 4.9.0, `databricks/sql/backend/sea` (`use_sea=T
 
 import datetime as dt
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from harness.clock import Clock
 from harness.errors import ApiError
@@ -25,6 +26,14 @@ _WITHOUT_EFFECT = frozenset({"ENABLE_PHOTON", "QUERY_TAGS", "READ_ONLY_EXTERNAL_
 _IDLE = dt.timedelta(hours=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """Whose a session is, and when it was used last."""
+
+    user: str
+    used: dt.datetime
+
+
 class Sessions:
     """The open sessions."""
 
@@ -32,8 +41,7 @@ class Sessions:
         self._clock = clock
         self._ids = ids
         self._engine = engine
-        self._used: dict[str, dt.datetime] = {}
-        self._users: dict[str, str] = {}
+        self._open: dict[str, _Open] = {}
         self._lock = threading.Lock()
 
     def open(self, request: CreateSessionRequest, user: str = "") -> str:
@@ -46,15 +54,15 @@ class Sessions:
         except StatementFailedError as error:
             raise ApiError(400, "BAD_REQUEST", str(error)) from error
         with self._lock:
-            self._used[session], self._users[session] = self._clock.now(), user
+            self._open[session] = _Open(user, self._clock.now())
         return session
 
     def use(self, session: str) -> None:
         """Note that a session is used, or raise 404. Assumption: the wording."""
         with self._lock:
-            if session not in self._used:
+            if session not in self._open:
                 raise ApiError(404, "NOT_FOUND", f"The session {session} was not found.")
-            self._used[session] = self._clock.now()
+            self._open[session] = replace(self._open[session], used=self._clock.now())
 
     def close(self, session: str) -> None:
         """Close a session, or raise 404."""
@@ -63,23 +71,25 @@ class Sessions:
 
     def delete_of(self, user: str) -> None:
         """Close the sessions of `user`."""
-        for session in [session for session, opener in tuple(self._users.items()) if opener == user]:
-            self._end(session)
+        self._end_all(lambda found: found.user == user)
 
     def close_all(self) -> None:
         """Close every session; twice without harm."""
-        for session in tuple(self._used):
-            self._end(session)
+        self._end_all(lambda _: True)
 
     def _close_idle(self) -> None:
         now = self._clock.now()
-        for session in [session for session, used in tuple(self._used.items()) if now - used > _IDLE]:
+        self._end_all(lambda found: now - found.used > _IDLE)
+
+    def _end_all(self, ends: Callable[[_Open], bool]) -> None:
+        with self._lock:
+            ended = [session for session, found in self._open.items() if ends(found)]
+        for session in ended:
             self._end(session)
 
     def _end(self, session: str) -> None:
         with self._lock:
-            self._used.pop(session, None)
-            self._users.pop(session, None)
+            self._open.pop(session, None)
         self._engine.close(session)
 
 

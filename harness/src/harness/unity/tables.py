@@ -139,7 +139,7 @@ def read(folder: Path, name: FullName) -> TableInfo:
     except (TableNotFoundError, FileNotFoundError, DeltaError) as error:
         if isinstance(error, DeltaError) and folder.is_dir():
             why = str(error).splitlines()[0]
-            if _UNREADABLE in why:  # Spark writes what Python functions return as such, and delta-rs reads no collations
+            if _UNREADABLE in why:  # what a query says COLLATE of is written as such, and delta-rs reads no collations
                 raise NotEmulated(f"describing the table '{name}' over REST ({why})") from error
             raise
         raise ApiError(404, "TABLE_DOES_NOT_EXIST", f"Table '{name}' does not exist.") from error

@@ -56,6 +56,6 @@ public final class Catalogs {
   }
 
   private static boolean isCatalog(String warehouse, String name) {
-    return !name.startsWith(".") && !name.startsWith("_") && new File(warehouse, name).isDirectory();
+    return !name.startsWith(".") && !name.equals(PlatformStatements.CATALOG) && new File(warehouse, name).isDirectory();
   }
 }

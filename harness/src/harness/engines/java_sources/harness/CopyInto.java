@@ -73,7 +73,7 @@ final class CopyInto {
     WriteIntoDelta write =
         new WriteIntoDelta(
             table.deltaLog(), SaveMode.Append, options, Seq.from(CollectionConverters.asScala(List.<String>of())), scala(Map.of()),
-            fitted(read(files)), table.catalogTable(), Option.empty(), false);
+            fitted(chosen(read(files))), table.catalogTable(), Option.empty(), false);
     List<Action> actions =
         new ArrayList<>(CollectionConverters.asJava(write.write(transaction, session, Option.empty(), false)));
     long rows = 0;
@@ -89,13 +89,52 @@ final class CopyInto {
   }
 
   private Dataset<Row> read(List<String> files) {
-    Dataset<Row> frame =
-        (Dataset<Row>) session.read().format(statement.format()).options(statement.formatOptions()).load(files.toArray(String[]::new));
-    if (statement.select() == null) {
-      return frame;
+    return (Dataset<Row>) session.read().format(statement.format()).options(statement.formatOptions()).load(files.toArray(String[]::new));
+  }
+
+  private Dataset<Row> chosen(Dataset<Row> frame) {
+    Dataset<Row> chosen = frame;
+    if (statement.select() != null) {
+      Project wanted = (Project) new SparkSqlParser().parsePlan("SELECT " + statement.select() + " FROM source");
+      chosen = Dataset.ofRows(session, new Project(wanted.projectList(), frame.logicalPlan()));
     }
-    Project wanted = (Project) new SparkSqlParser().parsePlan("SELECT " + statement.select() + " FROM source");
-    return Dataset.ofRows(session, new Project(wanted.projectList(), frame.logicalPlan()));
+    return statement.positions() == null ? chosen : named(chosen, statement.positions());
+  }
+
+  /** Return the rows with the names of the table's columns, by their places. Assumption: the messages' wording. */
+  private Dataset<Row> named(Dataset<Row> frame, CopyStatement.Positions positions) {
+    if (!statement.format().equals("csv") || statement.isRead("header")) {
+      String setting = statement.format().equals("csv") ? "header" : "FILEFORMAT = " + statement.format().toUpperCase(Locale.ROOT);
+      throw Errors.unchecked(
+          Errors.of(
+              "COPY_INTO_FEATURE_INCOMPATIBLE_SETTING", "42613",
+              "The COPY INTO feature 'matching columns by position' is not compatible with '" + setting + "'."));
+    }
+    List<String> writable = Arrays.stream(table.initialSnapshot().schema().fields()).filter(CopyInto::isWritable).map(StructField::name).toList();
+    List<String> names = positions.isAll() ? writable : positions.columns();
+    for (String name : names) {
+      if (writable.stream().noneMatch(name::equalsIgnoreCase)) {
+        throw Errors.unchecked(
+            Errors.of(
+                "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703",
+                "A column, variable, or function parameter with name `" + name + "` cannot be resolved. Did you mean one of the following? [`"
+                    + String.join("`, `", writable) + "`]."));
+      }
+    }
+    List<String> given = Arrays.asList(frame.columns());
+    if (names.size() != given.size()) {
+      String why = names.size() > given.size() ? "NOT_ENOUGH_DATA_COLUMNS" : "TOO_MANY_DATA_COLUMNS";
+      throw Errors.unchecked(
+          Errors.of(
+              "COPY_INTO_COLUMN_ARITY_MISMATCH." + why, "21S01",
+              "Cannot write to " + table.name() + ", the reason is " + (names.size() > given.size() ? "not enough" : "too many")
+                  + " data columns:\nTable columns: " + String.join(", ", names) + ".\nData columns: " + String.join(", ", given) + "."));
+    }
+    return (Dataset<Row>) frame.toDF(names.toArray(String[]::new));
+  }
+
+  private static boolean isWritable(StructField field) {
+    return !field.metadata().contains("delta.generationExpression") && !field.metadata().contains("delta.identity.start");
   }
 
   /** Return the rows with the types of the table's columns, as INSERT would. Assumption: COPY INTO does the same. */

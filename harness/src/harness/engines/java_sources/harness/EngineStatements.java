@@ -6,6 +6,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
 import org.apache.spark.sql.catalyst.analysis.UnresolvedFunctionName;
@@ -23,6 +24,7 @@ import org.apache.spark.sql.connector.catalog.procedures.UnboundProcedure;
 import org.apache.spark.sql.connector.read.Scan;
 import org.apache.spark.sql.delta.catalog.DeltaTableV2;
 import org.apache.spark.sql.execution.SparkSqlParser;
+import org.apache.spark.sql.execution.command.ExplainCommand;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import scala.collection.immutable.Seq;
@@ -31,8 +33,11 @@ import scala.jdk.javaapi.CollectionConverters;
 /**
  * Statements that Spark parses and carries out for its own session catalog only: in ours they are called as a procedure, at once and once.
  */
-final class EngineStatements implements UnboundProcedure, BoundProcedure {
+public final class EngineStatements implements UnboundProcedure, BoundProcedure {
   static final String NAME = "engine_statement";
+
+  /** The same, telling the table that a statement makes: {@code DeltaTable.convertToDelta} asks for it. */
+  static final String TELLING = "telling_statement";
 
   /** What may stand before a statement. */
   private static final String SPACE = "(?:\\s|--[^\\n]*(?:\\n|$)|/\\*.*?\\*/)*+";
@@ -43,13 +48,25 @@ final class EngineStatements implements UnboundProcedure, BoundProcedure {
       Pattern.compile(
           SPACE + "CREATE\\s+(?:OR\\s+REPLACE\\s+)?(?:TEMPORARY\\s+)?FUNCTION\\s.*\\sLANGUAGE\\s+PYTHON\\b", FLAGS);
   private static final Pattern COPY = Pattern.compile(SPACE + "COPY\\s+INTO\\b", FLAGS);
+  private static final Pattern CONVERT = Pattern.compile(SPACE + "CONVERT\\s+TO\\s+DELTA\\s", FLAGS);
   private static final Pattern CLONE =
       Pattern.compile(SPACE + CloneStatement.START + "(?:(?:SHALLOW|DEEP)\\s+)?CLONE\\s", FLAGS);
 
+  private final boolean tells;
+
+  EngineStatements(String name) {
+    tells = name.equals(TELLING);
+  }
+
+  /** Return the call of a statement that tells the table that it makes. */
+  public static String telling(String sql) {
+    return call(TELLING, sql);
+  }
+
   /** Return the call that a statement means which Spark cannot parse, or would not carry out as the platform does. */
   static Optional<String> rewritten(String sql) {
-    boolean isOurs = COPY.matcher(sql).lookingAt() || CLONE.matcher(sql).lookingAt();
-    return isOurs ? Optional.of(call(sql)) : Optional.empty();
+    boolean isOurs = Stream.of(COPY, CLONE, CONVERT).anyMatch(each -> each.matcher(sql).lookingAt());
+    return isOurs ? Optional.of(call(NAME, sql)) : Optional.empty();
   }
 
   /** Refuse by name what the platform can carry out and nothing here can. */
@@ -63,7 +80,10 @@ final class EngineStatements implements UnboundProcedure, BoundProcedure {
 
   /** Return the call that a statement means, when it is about one of our catalogs. */
   static Optional<String> rewritten(SparkSession session, String sql, LogicalPlan plan) {
-    return isOurs(session, plan) ? Optional.of(call(sql)) : Optional.empty();
+    if (plan instanceof ExplainCommand explain && isOurs(session, explain.logicalPlan())) {
+      throw Refusals.refused("EXPLAIN of a statement about functions, or of SHOW CREATE TABLE,", Refusals.NO_PLAN);
+    }
+    return isOurs(session, plan) ? Optional.of(call(NAME, sql)) : Optional.empty();
   }
 
   private static boolean isOurs(SparkSession session, LogicalPlan plan) {
@@ -84,7 +104,7 @@ final class EngineStatements implements UnboundProcedure, BoundProcedure {
 
   @Override
   public String name() {
-    return NAME;
+    return tells ? TELLING : NAME;
   }
 
   @Override
@@ -112,18 +132,22 @@ final class EngineStatements implements UnboundProcedure, BoundProcedure {
     return PlatformStatements.scans(answer(new String(arguments.getBinary(0), StandardCharsets.UTF_8)));
   }
 
-  private static String call(String sql) {
+  private static String call(String name, String sql) {
     String text = HexFormat.of().formatHex(sql.getBytes(StandardCharsets.UTF_8)); // no setting of the session reads it otherwise
-    return "CALL " + PlatformStatements.CATALOG + ".system." + NAME + "(X'" + text + "')";
+    return "CALL " + PlatformStatements.CATALOG + ".system." + name + "(X'" + text + "')";
   }
 
-  private static PlatformStatements.Answer answer(String statement) {
+  private PlatformStatements.Answer answer(String statement) {
     SparkSession session = SparkSession.active();
     if (COPY.matcher(statement).lookingAt()) {
       return copy(session, CopyStatement.of(statement));
     }
     if (CLONE.matcher(statement).lookingAt()) {
       return CloneStatement.run(session, statement);
+    }
+    if (CONVERT.matcher(statement).lookingAt()) {
+      String table = ConvertToDelta.run(session, statement);
+      return tells ? PlatformStatements.rows("table STRING", List.of(List.of(table))) : PlatformStatements.rows("", List.of());
     }
     LogicalPlan plan = new SparkSqlParser().parsePlan(statement);
     if (plan instanceof CreateUserDefinedFunction create) {

@@ -4,11 +4,14 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.catalyst.analysis.NoSuchNamespaceException;
 import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
 import org.apache.spark.sql.catalyst.analysis.TableAlreadyExistsException;
+import org.apache.spark.sql.classic.SparkSession;
+import org.apache.spark.sql.connector.catalog.CatalogV2Util;
 import org.apache.spark.sql.connector.catalog.Column;
 import org.apache.spark.sql.connector.catalog.Identifier;
 import org.apache.spark.sql.connector.catalog.Relation;
@@ -20,11 +23,15 @@ import org.apache.spark.sql.connector.catalog.TableCatalogCapability;
 import org.apache.spark.sql.connector.catalog.TableChange;
 import org.apache.spark.sql.connector.catalog.TableInfo;
 import org.apache.spark.sql.connector.catalog.TableSummary;
+import org.apache.spark.sql.connector.catalog.V1Table;
+import org.apache.spark.sql.connector.catalog.View;
 import org.apache.spark.sql.connector.catalog.constraints.Constraint;
 import org.apache.spark.sql.connector.expressions.Transform;
 import org.apache.spark.sql.delta.catalog.DeltaCatalog;
+import org.apache.spark.sql.delta.catalog.DeltaTableV2;
 import org.apache.spark.sql.util.CaseInsensitiveStringMap;
 import scala.Option;
+import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * A catalog whose tables are folders: {@code catalog.schema.table} is {@code <root>/catalog/schema/table} with a Delta log. Nothing is
@@ -77,7 +84,8 @@ public class FolderCatalog extends Views implements StagingTableCatalog {
 
   @Override
   public Relation loadRelation(Identifier name) throws NoSuchTableException {
-    return isName(name) && viewExists(name) ? view(name) : delta.loadTable(name);
+    Optional<View> view = view(name);
+    return view.isPresent() ? view.get() : delta.loadTable(name);
   }
 
   @Override
@@ -106,7 +114,30 @@ public class FolderCatalog extends Views implements StagingTableCatalog {
       Identifier table, Column[] columns, Transform[] partitions, Map<String, String> properties)
       throws TableAlreadyExistsException, NoSuchNamespaceException {
     requireNew(table);
-    return delta.createTable(table, columns, partitions, located(table, properties));
+    return delta.createTable(table, DefaultStrings.of(columns), partitions, located(table, properties));
+  }
+
+  @Override
+  public Table createTableLike(Identifier table, TableInfo given, Table source)
+      throws TableAlreadyExistsException, NoSuchNamespaceException {
+    Map<String, String> properties = new HashMap<>(given.properties());
+    String provider = properties.get(PROP_PROVIDER);
+    if (!(source instanceof DeltaTableV2 like) || (provider != null && !provider.equalsIgnoreCase("delta"))) {
+      if (source instanceof V1Table other && other.catalogTable().provider().isDefined()) {
+        properties.putIfAbsent(PROP_PROVIDER, other.catalogTable().provider().get());
+      }
+      return createTable(table, columns(given), given.partitions(), properties);
+    }
+    requireNew(table);
+    Option<String> location = Option.apply(properties.get(TableCatalog.PROP_LOCATION));
+    properties.keySet().removeAll(CollectionConverters.asJava(CatalogV2Util.TABLE_RESERVED_PROPERTIES()));
+    TableLike.make(SparkSession.active(), like.initialSnapshot(), place(table, location), properties, location.isEmpty());
+    placed(table, location);
+    try {
+      return loadTable(table);
+    } catch (NoSuchTableException gone) {
+      throw new IllegalStateException(gone);
+    }
   }
 
   @Override
@@ -137,7 +168,7 @@ public class FolderCatalog extends Views implements StagingTableCatalog {
   }
 
   private static Column[] columns(TableInfo given) {
-    return Keys.required(given.columns(), given.constraints());
+    return Keys.required(DefaultStrings.of(given.columns()), given.constraints());
   }
 
   private Map<String, String> properties(TableInfo given) {
@@ -158,7 +189,8 @@ public class FolderCatalog extends Views implements StagingTableCatalog {
         throw new UnsupportedOperationException(told(table) + ": SET LOCATION is not emulated; drop it and create it there");
       }
     }
-    return delta.alterTable(table, Keys.translated(loadTable(table), changes, this));
+    TableChange[] known = Keys.translated(loadTable(table), changes, this);
+    return delta.alterTable(table, Arrays.stream(known).map(DefaultStrings::of).toArray(TableChange[]::new));
   }
 
   @Override
@@ -236,11 +268,15 @@ public class FolderCatalog extends Views implements StagingTableCatalog {
   }
 
   /** Remember an external table that a clone has made. */
-  void placed(Identifier table, Option<String> location) throws NoSuchNamespaceException, TableAlreadyExistsException {
+  void placed(Identifier table, Option<String> location) {
     if (location.isDefined()) {
-      Map<String, String> properties = Map.of(PROP_PROVIDER, "delta", TableCatalog.PROP_LOCATION, location.get());
-      tables.createTable(table, new Column[0], new Transform[0], properties);
+      becameDelta(table, location.get());
     }
+  }
+
+  /** Remember that an external table is Delta's now, or is there now. */
+  void becameDelta(Identifier table, String location) {
+    tables.record(table, Map.of(PROP_PROVIDER, "delta", TableCatalog.PROP_LOCATION, location));
   }
 
   private static boolean isPath(Identifier table) {

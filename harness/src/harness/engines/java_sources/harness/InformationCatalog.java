@@ -140,6 +140,13 @@ public final class InformationCatalog extends FolderCatalog {
   }
 
   @Override
+  public Table createTableLike(Identifier name, TableInfo given, Table source)
+      throws TableAlreadyExistsException, NoSuchNamespaceException {
+    requireOther(name.namespace());
+    return super.createTableLike(name, given, source);
+  }
+
+  @Override
   public StagedTable stageCreate(Identifier name, TableInfo given) throws TableAlreadyExistsException, NoSuchNamespaceException {
     requireOther(name.namespace());
     return super.stageCreate(name, given);

@@ -5,11 +5,9 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.TableIdentifier;
 import org.apache.spark.sql.catalyst.expressions.Expression;
-import org.apache.spark.sql.catalyst.parser.NamedParameterContext;
 import org.apache.spark.sql.catalyst.parser.ParameterContext;
 import org.apache.spark.sql.catalyst.parser.ParseException;
 import org.apache.spark.sql.catalyst.parser.ParserInterface;
-import org.apache.spark.sql.catalyst.parser.PositionalParameterContext;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.execution.SparkSqlParser;
 import org.apache.spark.sql.types.DataType;
@@ -30,12 +28,14 @@ final class Parser implements ParserInterface {
   @Override
   public LogicalPlan parsePlan(String sql) throws ParseException {
     Catalogs.meet(session);
+    Refusals.beforeSpark(sql);
     String text = Rewriting.of(sql).or(() -> EngineStatements.rewritten(sql)).orElse(sql); // Spark takes DESCRIBE CATALOG c for a column
     LogicalPlan plan;
     try {
       plan = delta.parsePlan(text);
     } catch (ParseException error) {
       EngineStatements.requireOurs(sql);
+      Refusals.afterSpark(sql);
       throw error;
     }
     Optional<String> call = EngineStatements.rewritten((org.apache.spark.sql.classic.SparkSession) session, text, plan);
@@ -49,8 +49,11 @@ final class Parser implements ParserInterface {
   @Override
   public LogicalPlan parsePlanWithParameters(String sql, ParameterContext parameters)
       throws ParseException {
-    if (isEmpty(parameters)) {
+    if (Parameters.isEmpty(parameters)) {
       return parsePlan(sql);
+    }
+    if (EngineStatements.rewritten(sql).isPresent()) {
+      return parsePlan(Parameters.bound(sql, parameters));
     }
     Catalogs.meet(session);
     String text = Rewriting.of(sql).orElse(sql);
@@ -59,12 +62,6 @@ final class Parser implements ParserInterface {
     } catch (ParseException error) {
       return delta.parsePlanWithParameters(text, parameters);
     }
-  }
-
-  private static boolean isEmpty(ParameterContext parameters) {
-    return (parameters instanceof NamedParameterContext named && !named.params().iterator().hasNext())
-        || (parameters instanceof PositionalParameterContext positional
-            && !positional.params().iterator().hasNext());
   }
 
   @Override

@@ -91,6 +91,11 @@ public class PlainTables extends Schemas implements TableCatalog {
     }
   }
 
+  /** Remember a Delta table that lies elsewhere. */
+  void record(Identifier table, Map<String, String> properties) {
+    records().put(Records.EXTERNAL, table, record(new StructType(), new Transform[0], properties));
+  }
+
   private static Map<String, Object> record(
       StructType schema, Transform[] partitions, Map<String, String> properties) {
     Map<String, Object> record = new HashMap<>();

@@ -28,7 +28,7 @@ import org.apache.spark.unsafe.types.UTF8String;
  * catalog, which Spark carries out at once and once, and the harness answers (harness/platform_sql).
  */
 public final class PlatformStatements implements ProcedureCatalog, UnboundProcedure, BoundProcedure {
-  /** No user's catalog can have this name: folders that begin with an underscore are none. */
+  /** No user's catalog can have this name: harness/names.py reserves it. */
   static final String CATALOG = "__harness";
 
   static final String NAME = "platform_statement";
@@ -79,7 +79,7 @@ public final class PlatformStatements implements ProcedureCatalog, UnboundProced
 
   @Override
   public UnboundProcedure loadProcedure(Identifier identifier) {
-    return identifier.name().equals(EngineStatements.NAME) ? new EngineStatements() : this;
+    return identifier.name().equals(NAME) ? this : new EngineStatements(identifier.name());
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import org.apache.spark.sql.catalyst.analysis.NamespaceAlreadyExistsException;
 import org.apache.spark.sql.catalyst.analysis.NoSuchNamespaceException;
@@ -47,6 +48,11 @@ abstract class Schemas implements SupportsNamespaces {
 
   Records records() {
     return records;
+  }
+
+  /** Return what is kept of a view, a function or an external table, none when nothing can have that name. */
+  Optional<Map<String, Object>> record(String kind, Identifier name) {
+    return isName(name) ? records.find(kind, name) : Optional.empty();
   }
 
   @Override

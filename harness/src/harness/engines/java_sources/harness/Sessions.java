@@ -114,7 +114,14 @@ public final class Sessions implements ServerInterceptor {
       if (one.isPresent() && message instanceof Message plan && Pythons.isIn(plan) && !isClosed(one.get())) {
         Pythons.tell(session(one.get()), folder(one.get().user()));
       }
-      super.onMessage(message);
+      super.onMessage(heard(message));
+    }
+
+    @SuppressWarnings("unchecked")
+    private A heard(A message) {
+      return message instanceof ExecutePlanRequest || message instanceof AnalyzePlanRequest
+          ? (A) Requests.heard((Message) message)
+          : message;
     }
 
     @Override

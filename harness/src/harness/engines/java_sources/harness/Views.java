@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.spark.sql.catalyst.analysis.NoSuchNamespaceException;
 import org.apache.spark.sql.catalyst.analysis.NoSuchViewException;
 import org.apache.spark.sql.catalyst.analysis.ViewAlreadyExistsException;
@@ -28,16 +29,15 @@ abstract class Views extends Functions implements RelationCatalog {
 
   @Override
   public View loadView(Identifier name) throws NoSuchViewException {
-    if (!viewExists(name)) {
-      throw new NoSuchViewException(full(name));
-    }
-    return view(name);
+    return view(name).orElseThrow(() -> new NoSuchViewException(full(name)));
   }
 
-  /** Return a view that exists. */
+  Optional<View> view(Identifier name) {
+    return record(Records.VIEWS, name).map(Views::view);
+  }
+
   @SuppressWarnings("unchecked")
-  View view(Identifier name) {
-    Map<String, Object> record = records().find(Records.VIEWS, name).orElseThrow();
+  private static View view(Map<String, Object> record) {
     View.Builder builder = new View.Builder();
     builder.withSchema((StructType) DataType.fromJson((String) record.get("schema")));
     builder.withProperties((Map<String, String>) record.get("properties"));
@@ -88,7 +88,7 @@ abstract class Views extends Functions implements RelationCatalog {
 
   private View put(Identifier name, View view) {
     Map<String, Object> record = new HashMap<>();
-    record.put("schema", view.schema().json());
+    record.put("schema", DefaultStrings.of(view.schema()).json());
     record.put("properties", view.properties());
     record.put("query", view.queryText());
     record.put("current_catalog", view.currentCatalog());
@@ -97,7 +97,7 @@ abstract class Views extends Functions implements RelationCatalog {
     record.put("schema_mode", view.schemaMode());
     record.put("query_columns", Arrays.asList(view.queryColumnNames()));
     records().put(Records.VIEWS, name, record);
-    return view(name);
+    return view(record);
   }
 
   @SuppressWarnings("unchecked")

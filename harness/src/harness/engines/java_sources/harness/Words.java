@@ -67,6 +67,11 @@ final class Words {
   }
 
   List<String> name() {
+    if (take("IDENTIFIER", "(")) {
+      List<String> parts = new Words(text("a name as a text")).name();
+      expect(")");
+      return parts;
+    }
     List<String> parts = new ArrayList<>(List.of(next("a name")));
     while (take(".")) {
       parts.add(next("a name"));
