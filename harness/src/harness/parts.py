@@ -20,6 +20,7 @@ from harness.dashboard.monitor.monitored import Monitored
 from harness.dashboard.monitor.routes import PREFIX as BOARDS_PREFIX
 from harness.dashboard.monitor.routes import board_routes
 from harness.dashboard.monitor.service import Boards
+from harness.deployment_jobs import DeploymentJobs
 from harness.engines.environments import Environments
 from harness.engines.mlflow import MlflowServer
 from harness.engines.mlflow_credentials import ArtifactCredentials
@@ -174,6 +175,7 @@ def build(
         on_catalog_created=_tell(spark),
         on_models_changed=pythons.models_changed,
         logged_models=logged_models,
+        deployment_jobs=DeploymentJobs(lambda: job_service),
     )
     payloads = InferenceTables(
         clock=clock,

@@ -9,6 +9,7 @@ import msgspec
 
 from harness.clock import Clock, millis
 from harness.config import Layout
+from harness.errors import ApiError
 from harness.ids import Ids
 from harness.jobs import repairing, states
 from harness.jobs.arguments import check_request
@@ -142,6 +143,13 @@ class JobService:
     def declared(self, job_id: int) -> Collection[str]:
         """Return the names of a job's parameters; none when there is no such job."""
         return self.definitions.parameters(job_id)
+
+    def run(self, run_id: int) -> Run | None:
+        """Return a run, or None when there is no such run."""
+        try:
+            return self._runs.get(run_id)
+        except ApiError:
+            return None
 
     def is_over(self, run_id: int) -> bool:
         """Return whether nothing more will happen to a run: it has ended, or the harness is going down."""

@@ -81,12 +81,13 @@ def _writing_routes(registry: ModelRegistry) -> list[AnyRoute]:
 def _reading_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def render(call: Call, found: ModelVersion) -> object:
         wanted = call.query.get("include_aliases", "false").lower() == "true"
-        return {**version_info(found, registry.get(found.name) if wanted else None), **registry.logged(found).rendered()}
+        told = {**registry.logged(found).rendered(), **registry.deployment(found)}
+        return {**version_info(found, registry.get(found.name) if wanted else None), **told}
 
     def list_versions(call: Call) -> object:
         wanted = asked_page(call.query, unless_said=100, most=1000)  # databricks-sdk-py, ModelVersionsAPI.list
         found = page(registry.versions(call.params["name"])[::-1], wanted, newest_first)
-        return found.body("model_versions", lambda each: version_info(each, listed=True))
+        return found.body("model_versions", lambda each: {**version_info(each, listed=True), **registry.deployment(each)})
 
     def get(call: Call) -> object:
         return render(call, registry.version(call.params["name"], call.params["version"]))

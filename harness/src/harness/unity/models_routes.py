@@ -17,6 +17,7 @@ from harness.unity.models_json import model_info
 from harness.unity.pages import asked as asked_page
 from harness.unity.pages import page
 from harness.unity.registry import ModelRegistry
+from harness.unity.registry_model import RegisteredModel
 
 _DOC = "https://docs.databricks.com/api/workspace/registeredmodels"
 _MODELS = "/api/2.1/unity-catalog/models"
@@ -61,13 +62,16 @@ _SLASHES = RawRoute(("GET", "POST", "PUT", "PATCH", "DELETE"), f"{_MODELS}/{{pat
 
 
 def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
+    def info(found: RegisteredModel, *, aliases: bool = True) -> object:
+        told = {"deployment_job_id": found.deployment_job_id, "deployment_job_state": registry.deployment_state(found)}
+        return {**model_info(found, aliases=aliases), **told}
+
     def create(call: Call) -> object:
         asked = call.json(_CreateModel)
-        if asked.deployment_job_id:
-            raise NotEmulated(f"POST {_MODELS} with deployment_job_id")
         within = (check_name(asked.catalog_name, "catalog"), check_name(asked.schema_name, "schema"))
         name = ".".join((*within, check_name(asked.name, "model")))
-        return model_info(registry.create(name, user=call.user, description=asked.comment, tags=as_tags(asked.tags)))
+        told = {"description": asked.comment, "deployment_job_id": asked.deployment_job_id}
+        return info(registry.create(name, user=call.user, tags=as_tags(asked.tags), **told))
 
     def list_models(call: Call) -> object:
         catalog, schema = call.query.get("catalog_name", ""), call.query.get("schema_name", "")
@@ -80,15 +84,16 @@ def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
         return found.body("registered_models", lambda each: model_info(each, listed=True))
 
     def get(call: Call) -> object:
-        return model_info(registry.get(call.params["name"]), aliases=call.query.get("include_aliases", "false").lower() == "true")
+        return info(registry.get(call.params["name"]), aliases=call.query.get("include_aliases", "false").lower() == "true")
 
     def update(call: Call) -> object:
         asked = call.json(_UpdateModel)
-        for field in ("new_name", "owner", "deployment_job_id"):
+        for field in ("new_name", "owner"):
             if getattr(asked, field) is not None:
                 raise NotEmulated(f"PATCH {_MODELS}/{{name}} with {field}")
         found = registry.get(call.params["name"])
-        return model_info(registry.describe(found.name, asked.comment) if asked.comment is not None else found)
+        found = found if asked.comment is None else registry.describe(found.name, asked.comment)
+        return info(found if asked.deployment_job_id is None else registry.connect(found.name, asked.deployment_job_id))
 
     def delete(call: Call) -> object:
         registry.delete(call.params["name"])

@@ -1,7 +1,8 @@
 """What Unity Catalog tells others, and what it asks them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from harness.names import FullName
 
@@ -46,3 +47,43 @@ class LoggedModel:
 
 
 LoggedModels = Callable[[str], LoggedModel]  # by the id of the model
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRun:
+    """A run of a model's deployment job: where it stands, and the task it is at or ended with."""
+
+    state: Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
+    task: str
+
+
+class DeploymentJobs(Protocol):
+    """Jobs as the registry sees them."""
+
+    def parameters(self, job_id: str) -> Collection[str] | None:
+        """Return the names of a job's parameters, or None when there is no such job."""
+        ...
+
+    def start(self, job_id: str, parameters: Mapping[str, str], user: str) -> str:
+        """Begin a run as `user` and return its id, empty when the job cannot run."""
+        ...
+
+    def run(self, run_id: str) -> DeploymentRun | None:
+        """Return a run, or None when there is no such run (any more)."""
+        ...
+
+
+class NoJobs:
+    """Where there is no Jobs service."""
+
+    def parameters(self, job_id: str) -> Collection[str] | None:  # noqa: ARG002 - the protocol's
+        """Return None: there is no job."""
+        return None
+
+    def start(self, job_id: str, parameters: Mapping[str, str], user: str) -> str:  # noqa: ARG002 - the protocol's
+        """Return that nothing was begun."""
+        return ""
+
+    def run(self, run_id: str) -> DeploymentRun | None:  # noqa: ARG002 - the protocol's
+        """Return None: there is no run."""
+        return None

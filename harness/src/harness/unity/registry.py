@@ -8,9 +8,10 @@ from harness.clock import Clock, millis
 from harness.errors import ApiError
 from harness.ids import Ids
 from harness.state import Documents, Store
+from harness.unity import deployments
 from harness.unity import registry_model as rules
 from harness.unity.folders import Folders, remove
-from harness.unity.ports import LoggedModel, LoggedModels, ModelsChanged
+from harness.unity.ports import DeploymentJobs, LoggedModel, LoggedModels, ModelsChanged
 from harness.unity.registry_model import ModelVersion, RegisteredModel, version_key
 
 MODEL_FILE = "MLmodel"
@@ -21,7 +22,16 @@ class ModelRegistry:
     """Models, versions, aliases and tags. A version is PENDING_REGISTRATION until its files are there and it is finalized."""
 
     def __init__(
-        self, *, root: Path, folders: Folders, clock: Clock, ids: Ids, store: Store, on_change: ModelsChanged, logged: LoggedModels
+        self,
+        *,
+        root: Path,
+        folders: Folders,
+        clock: Clock,
+        ids: Ids,
+        store: Store,
+        on_change: ModelsChanged,
+        logged: LoggedModels,
+        jobs: DeploymentJobs,
     ) -> None:
         """`logged` tells what was logged of a model that a version was registered from.
 
@@ -33,10 +43,13 @@ class ModelRegistry:
         self._ids = ids
         self._on_change = on_change
         self._logged = logged
+        self._jobs = jobs
         self._models = Documents(store, "registered_model", RegisteredModel)
         self._versions = Documents(store, "model_version", ModelVersion)
 
-    def create(self, name: str, *, user: str, description: str = "", tags: Mapping[str, str] = _NO_TAGS) -> RegisteredModel:
+    def create(
+        self, name: str, *, user: str, description: str = "", tags: Mapping[str, str] = _NO_TAGS, deployment_job_id: str = ""
+    ) -> RegisteredModel:
         """Make a model in a schema that exists."""
         full = rules.model_name(name)
         self._folders.schema(full.catalog, full.schema)
@@ -44,7 +57,9 @@ class ModelRegistry:
             if self._models.get(str(full)) is not None:
                 raise ApiError(409, "RESOURCE_ALREADY_EXISTS", f"Registered Model '{full}' already exists.")
             now = self._now()
-            made = RegisteredModel(str(full), self._ids.uuid(), user, now, now, description, dict(tags))
+            made = RegisteredModel(
+                str(full), self._ids.uuid(), user, now, now, description, dict(tags), deployment_job_id=deployment_job_id
+            )
             return self._models.put(made.name, made)
 
     def get(self, name: str) -> RegisteredModel:
@@ -63,6 +78,11 @@ class ModelRegistry:
         """Change the description of a model."""
         with self._models.transaction():
             return self._put(replace(self.get(name), description=description))
+
+    def connect(self, name: str, deployment_job_id: str) -> RegisteredModel:
+        """Let a job run for each version from now on; none when its id is empty."""
+        with self._models.transaction():
+            return self._put(replace(self.get(name), deployment_job_id=deployment_job_id))
 
     def delete(self, name: str) -> None:
         """Remove a model, its versions and their files."""
@@ -147,7 +167,8 @@ class ModelRegistry:
             if not (self._files(found) / MODEL_FILE).is_file():
                 message = f"Model Version (name={found.name}, version={found.version}) has no {MODEL_FILE}; upload it before finalizing"
                 raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
-            return self._put_version(replace(found, status="READY"))
+            ready = self._put_version(replace(found, status="READY"))
+        return ready if found.status == "READY" else self._deployed(ready)
 
     def describe_version(self, name: str, version: str, description: str) -> ModelVersion:
         """Change the description of a version."""
@@ -174,10 +195,38 @@ class ModelRegistry:
         """Return the folder of a version that exists (ready or not), or raise the registry's 404."""
         return self._files(self.version(name, version))
 
+    def deployment_state(self, model: RegisteredModel) -> deployments.Connection:
+        """Return how a model stands to its deployment job."""
+        job_id = model.deployment_job_id
+        return deployments.connection(job_id, self._jobs.parameters(job_id) if job_id else None)
+
+    def deployment(self, version: ModelVersion) -> dict[str, object]:
+        """Return the field that tells of the job that ran for a version: none for a version that had no job when it was made."""
+        job_id, run_id = version.deployment_job_id, version.deployment_run_id
+        if not job_id:
+            return {}
+        state, task = deployments.run_state(self._jobs.run(run_id) if run_id else None)
+        connection = deployments.connection(job_id, self._jobs.parameters(job_id))
+        told = {"job_id": job_id, "run_id": run_id, "job_state": connection, "run_state": state, "current_task_name": task}
+        return {"deployment_job_state": told}
+
     def logged(self, version: ModelVersion) -> LoggedModel:
         """Return the parameters and metrics of the logged model that a version was registered from, as they are now."""
         # Assumption: a version that was registered from a run's files, not from a logged model, shows none.
         return self._logged(version.model_id) if version.model_id else LoggedModel()
+
+    def _deployed(self, version: ModelVersion) -> ModelVersion:
+        """Begin the deployment job of a version that has become ready, as the model's owner."""
+        model = self.get(version.name)
+        if not model.deployment_job_id:
+            return version
+        run_id = ""
+        if self.deployment_state(model) == "CONNECTED":
+            told = deployments.job_parameters(version.name, version.version)
+            run_id = self._jobs.start(model.deployment_job_id, told, model.user_id)
+        with self._versions.transaction():
+            now = self.version(version.name, version.version)
+            return self._put_version(replace(now, deployment_job_id=model.deployment_job_id, deployment_run_id=run_id))
 
     def _files(self, version: ModelVersion) -> Path:
         return self._root.joinpath(*version.name.split("."), version.version)

@@ -54,6 +54,8 @@ class ModelVersion:
     model_id: str = ""
     status: Status = "PENDING_REGISTRATION"
     tags: dict[str, str] = field(default_factory=dict)
+    deployment_job_id: str = ""
+    deployment_run_id: str = ""
 
     @classmethod
     def asked(cls, name: str, *, user: str, tags: Mapping[str, str], **told: str) -> Self:

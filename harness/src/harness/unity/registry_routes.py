@@ -43,20 +43,24 @@ def registry_routes(registry: ModelRegistry) -> list[AnyRoute]:
 
 
 def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
+    def render(found: RegisteredModel) -> object:
+        return {"registered_model": {**render_model(found), "deployment_job_state": registry.deployment_state(found)}}
+
     def create(call: Call) -> object:
-        asked = _without_deployment_job(call)
-        made = registry.create(asked.name, user=call.user, description=asked.description or "", tags=as_tags(asked.tags))
-        return {"registered_model": render_model(made)}
+        asked = call.json(_Asked)
+        told = {"description": asked.description or "", "deployment_job_id": asked.deployment_job_id or ""}
+        return render(registry.create(asked.name, user=call.user, tags=as_tags(asked.tags), **told))
 
     def get(call: Call) -> object:
-        return {"registered_model": render_model(registry.get(call.require("name")))}
+        return render(registry.get(call.require("name")))
 
     def update(call: Call) -> object:
-        asked = _without_deployment_job(call)
+        asked = call.json(_Asked)
         if asked.new_name and asked.new_name != asked.name:
             raise NotEmulated(f"PATCH {PREFIX}/registered-models/update with new_name")
         found = registry.get(asked.name)
-        return {"registered_model": render_model(found if asked.description is None else registry.describe(asked.name, asked.description))}
+        found = found if asked.description is None else registry.describe(asked.name, asked.description)
+        return render(found if asked.deployment_job_id is None else registry.connect(asked.name, asked.deployment_job_id))
 
     def delete(call: Call) -> object:
         registry.delete(call.json(_Asked).name)
@@ -104,7 +108,7 @@ def _version_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def search(call: Call) -> object:
         wanted = asked_page(call.query, unless_said=LONG_PAGE_SIZE, most=LONG_PAGE_SIZE)
         found = page(registry.search_versions(call.query.get("filter", "")), wanted, newest_first)
-        return found.body("model_versions", lambda each: render_version(each, None))
+        return found.body("model_versions", lambda each: {**render_version(each, None), **registry.deployment(each)})
 
     base = f"{PREFIX}/model-versions"
     return [
@@ -199,7 +203,8 @@ def render_model(found: RegisteredModel, *, searched: bool = False) -> dict[str,
 def render_version(found: ModelVersion, model: RegisteredModel | None) -> dict[str, object]:
     """Return a version as JSON; without its `model`, as search results are: no tags, no aliases."""
     body = asdict(found)
-    del body["version_id"]
+    for kept in ("version_id", "deployment_job_id", "deployment_run_id"):
+        del body[kept]
     body["storage_location"] = found.storage_location
     if model is None:
         return {**body, "tags": [], "aliases": []}
@@ -209,14 +214,7 @@ def render_version(found: ModelVersion, model: RegisteredModel | None) -> dict[s
 
 def render_whole(registry: ModelRegistry, found: ModelVersion) -> dict[str, object]:
     """Return a version as JSON, with what was logged of its model."""
-    return {**render_version(found, registry.get(found.name)), **registry.logged(found).rendered()}
-
-
-def _without_deployment_job(call: Call) -> _Asked:
-    asked = call.json(_Asked)
-    if asked.deployment_job_id:
-        raise NotEmulated(f"{call.method} {call.path} with deployment_job_id")
-    return asked
+    return {**render_version(found, registry.get(found.name)), **registry.logged(found).rendered(), **registry.deployment(found)}
 
 
 def _new_version(asked: _Asked, user: str) -> ModelVersion:

@@ -16,7 +16,7 @@ from harness.unity.functions import FunctionInfo, Functions
 from harness.unity.grants import Grants
 from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
-from harness.unity.ports import CatalogCreated, LoggedModel, LoggedModels, ModelsChanged, TableDropped
+from harness.unity.ports import CatalogCreated, DeploymentJobs, LoggedModel, LoggedModels, ModelsChanged, NoJobs, TableDropped
 from harness.unity.prompts import PromptRegistry
 from harness.unity.registry import ModelRegistry
 from harness.unity.relations import Relations
@@ -43,6 +43,7 @@ class UnityService:
         on_table_dropped: TableDropped = lambda _: None,
         on_models_changed: ModelsChanged = lambda: None,
         logged_models: LoggedModels = lambda _: LoggedModel(),
+        deployment_jobs: DeploymentJobs | None = None,
     ) -> None:
         self._folders = Folders(layout.warehouse)
         self._files = layout.files
@@ -65,6 +66,7 @@ class UnityService:
             store=store,
             on_change=on_models_changed,
             logged=logged_models,
+            jobs=deployment_jobs or NoJobs(),
         )
         self.prompts = PromptRegistry(folders=self._folders, clock=clock, store=store)
         self.grants = Grants(store=store, id_of=self._securable_id)
