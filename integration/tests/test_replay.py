@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from harness import sample_data
 from harness.errors import UserError
 from replay.judging import Judged, from_table
 from replay.months import Change, cast, real, synthetic
-from replay.page import render
+from replay.page import chart, render
 from replay.story import AlertReport, MonthReport, Story
 
 JANUARY = dt.date(2019, 1, 1)
@@ -121,6 +122,8 @@ def test_the_ending_names_the_month_and_the_reason() -> None:
     assert quiet.ending == "The verdict stayed ok in all 2 months."
     assert story.ending == "The verdict flipped in 2019-04, and asked for a training: fares rose."
     assert story.first_alarm is story.months[1]
+    dated = replace(story.months[2], reason="2019-04-01 00:00: mean absolute error 2 over 9 labelled rows")
+    assert replace(story, months=[dated]).ending.endswith("asked for a training: mean absolute error 2 over 9 labelled rows.")
 
 
 def test_the_page_is_one_file_and_says_what_it_is_told() -> None:
@@ -136,6 +139,19 @@ def test_the_page_is_one_file_and_says_what_it_is_told() -> None:
     assert found == []
     assert "The verdict flipped in 2019-03: fares rose." in page
     assert "the fares of 2019-03 &lt;differ&gt;." in page
+    assert page.count("<polyline") == 2
+    assert "nan" not in page.partition("<svg")[2].partition("</svg>")[0]
+
+
+def test_what_was_done_to_the_world_is_marked_in_the_chart() -> None:
+    """The note stands at its month; months without a figure leave a gap, and a story of one figure still has a scale."""
+    noted = [replace(month("2019-02", "no_data"), note="fares +10% <now>", error=None, limit=None), month("2019-03", "ok")]
+
+    drawn = chart([replace(each, usual=None, limit=None) for each in noted])
+
+    assert "fares +10% &lt;now&gt;" in drawn
+    assert drawn.count("<circle") == 1
+    assert "nan" not in drawn
 
 
 def test_a_month_without_a_verdict_has_no_data() -> None:
@@ -226,7 +242,7 @@ def test_the_verdict_flips_after_the_rise_and_not_before(played: Ran) -> None:
     (told,) = [alert["reason"] for alert in first["alerts"] if (alert["column"], alert["measure"]) == (":table", "mean_average_error")]
     assert told.endswith(f"usual up to {first['limit']:.4g}."), "the monitor's alert and the product's verdict draw the same line"
     assert (second["month"], second["verdict"], second["retrain"]) == ("2018-05", "alert", True)
-    assert "The verdict flipped in 2018-05, and asked for a training: 2018-05-01 00:00: mean absolute error" in done.stdout
+    assert "The verdict flipped in 2018-05, and asked for a training: mean absolute error" in done.stdout
     assert [each["labelled"] for each in story["months"]] == [each["rows"] for each in story["months"]]
     assert "The verdict flipped in 2018-05" in (state / "drift.html").read_text()
 

@@ -13,6 +13,9 @@ from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
 from harness.config import USER_NAME, Layout
+from harness.errors import NotEmulated
+from harness.names import FullName
+from harness.unity.service import UnityService
 
 SCHEMA = {"type": "struct", "fields": [{"name": "id", "type": "long", "nullable": False, "metadata": {"comment": "number"}}]}
 Put = Callable[[str, str, dict[str, object]], None]
@@ -220,3 +223,18 @@ def test_table_function_tells_its_columns(client: WorkspaceClient, schema: str, 
 def test_functions_are_made_by_sql(client: WorkspaceClient) -> None:
     with pytest.raises(NotThere, match=r"POST /api/2\.1/unity-catalog/functions"):
         client.api_client.do("POST", "/api/2.1/unity-catalog/functions", body={"function_info": {}})
+
+
+def test_what_no_monitor_can_read_is_refused_by_name(client: WorkspaceClient, service: UnityService, schema: str, put: Put) -> None:
+    """The platform monitors views and external tables too: by name and by id it is said that they are not monitored here."""
+    put(".views", "a", _view("SELECT 1 AS id"))
+    put(".external", "b", {"provider": "parquet", "location": "/t", "schema": json.dumps(SCHEMA), "partitions": [], "properties": {}})
+
+    for name, kind in (("a", "VIEW"), ("b", "EXTERNAL")):
+        why = rf"a monitor of main\.{schema}\.{name}, which is of type {kind}: only managed Delta tables"
+        table_id = client.tables.get(f"main.{schema}.{name}").table_id
+        assert table_id is not None
+        with pytest.raises(NotEmulated, match=why):
+            service.table_id(FullName("main", schema, name))
+        with pytest.raises(NotEmulated, match=why):
+            service.table_by_id(table_id)

@@ -142,7 +142,9 @@ def _most_drifted(drift: Sequence[dict[str, object]], start: dt.datetime) -> lis
 
 
 def _alert(alert: Alert) -> AlertReport:
-    return AlertReport(alert.column_name, alert.measure, alert.value, alert.severity, alert.reason)
+    # It stands below its month, and is of all models.
+    reason = alert.reason.partition(", all models: ")[2] or alert.reason
+    return AlertReport(alert.column_name, alert.measure, alert.value, alert.severity, reason)
 
 
 def write_page(html: str, path: Path) -> str:

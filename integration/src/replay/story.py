@@ -65,4 +65,5 @@ class Story:
         if self.flipped is None:
             return f"The verdict stayed {self.months[-1].verdict if self.months else 'no_data'} in all {len(self.months)} months."
         asked = ", and asked for a training" if self.flipped.retrain else ""
-        return f"The verdict flipped in {self.flipped.month}{asked}: {self.flipped.reason}."
+        reason = self.flipped.reason.removeprefix(f"{self.flipped.month}-01 00:00: ")  # the month is named already
+        return f"The verdict flipped in {self.flipped.month}{asked}: {reason}."

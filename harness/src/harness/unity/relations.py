@@ -1,6 +1,6 @@
 """Whatever can stand after FROM: managed tables, external ones, views, and the relations of information schemas."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +56,13 @@ class Relations:
     def named(self, names: Iterable[FullName]) -> list[TableInfo]:
         """Return the relations of these names that are (still) there."""
         return [found for name in names if (found := self._unless_gone(name))]
+
+    def beside_tables(self, schemas: Iterable[tuple[str, str]]) -> Iterator[TableInfo]:
+        """Yield the views and external tables of these schemas."""
+        for catalog, schema in schemas:
+            folder = self._folders.schema(catalog, schema)
+            names = [name for kind in (".external", ".views") for name in records.names(folder, kind)]
+            yield from self.named(FullName(catalog, schema, name) for name in names)
 
     def delete(self, name: FullName) -> None:
         """Remove a relation; an external table's files stay."""

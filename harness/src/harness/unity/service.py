@@ -188,13 +188,18 @@ class UnityService:
         return self.tables.path(full_name)
 
     def table_id(self, full_name: FullName) -> str:
-        """Return the id of a table, or raise the platform's 404."""
-        return self.tables.get(full_name).table_id
+        """Return the id of a managed table, or raise the platform's 404; a view or an external table is refused by name."""
+        return _managed(self.relations.get(full_name)).table_id
 
     def table_by_id(self, table_id: str) -> FullName | None:
-        """Return the table that has this id now, or None."""
+        """Return the managed table that has this id now, or None; a view or an external table is refused by name."""
         every = [(catalog.name, schema.name) for catalog in visible(self._folders.root) for schema in visible(catalog)]
-        return self.tables.by_id(table_id, every)
+        found = self.tables.by_id(table_id, every)
+        if found is None:
+            for relation in self.relations.beside_tables(every):
+                if relation.table_id == table_id:
+                    _managed(relation)
+        return found
 
     def schema_id(self, catalog: str, schema: str) -> str:
         """Return the id of a schema, or raise the platform's 404."""
@@ -241,3 +246,12 @@ def _not_empty(what: str, name: str, why: str) -> ApiError:
 
 def _column_id(table: TableInfo, column: str) -> str:
     return f"{table.table_id}/{column_key(table, column)}"
+
+
+def _managed(relation: TableInfo) -> TableInfo:
+    if relation.table_type != "MANAGED":
+        # Documented as monitorable; here refreshes read Delta tables in the workspace's own folders.
+        raise NotEmulated(
+            f"a monitor of {relation.full_name}, which is of type {relation.table_type}: only managed Delta tables are monitored"
+        )
+    return relation
