@@ -133,6 +133,17 @@ def test_version_shows_what_was_logged_of_its_model(trained: Trained, native: st
         ]
 
 
+def test_logged_models_are_found_by_the_name_of_a_data_set(client: MlflowClient, trained: Trained) -> None:
+    """Its digest need not be given."""
+    client.log_metric(trained.run_id, "far", 2.0, model_id=trained.model_id, dataset_name="far_trips", dataset_digest="d2")
+
+    def found(**dataset: str) -> list[str]:
+        return [each.model_id for each in client.search_logged_models([trained.experiment_id], datasets=[dataset])]
+
+    assert found(dataset_name="far_trips") == found(dataset_name="far_trips", dataset_digest="d2") == [trained.model_id]
+    assert found(dataset_name="far_trips", dataset_digest="d3") == found(dataset_name="near_trips") == []
+
+
 def test_registering_again_makes_the_next_version(client: MlflowClient, trained: Trained) -> None:
     version = mlflow.register_model(trained.model_uri, MODEL)
 

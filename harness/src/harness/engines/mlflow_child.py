@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "artifacts"
@@ -44,6 +45,22 @@ def configure(environment: MutableMapping[str, str], folder: Path) -> None:
     environment.update(settings(folder))
 
 
+def find_data_sets_by_name() -> None:
+    """Let searches of logged models name data sets without their digests, as the client's documentation has it.
+
+    The server of mlflow 3.17.2 hands a digest that is not given on as None, for which its store finds nothing; without a server it works.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    search = SqlAlchemyStore.search_logged_models
+
+    def by_name(store: SqlAlchemyStore, *arguments: Any, datasets: list[dict[str, Any]] | None = None, **options: Any) -> Any:
+        given = [{key: value for key, value in each.items() if value is not None} for each in datasets or []]
+        return search(store, *arguments, datasets=given or None, **options)
+
+    SqlAlchemyStore.search_logged_models = by_name
+
+
 def main() -> None:
     """Listen on 127.0.0.1 at once, write the port down, then load and serve the application."""
     from harness_guest import lifeline  # on the path of this process only
@@ -55,6 +72,7 @@ def main() -> None:
     part = port_file.with_suffix(".part")
     part.write_text(str(listening.getsockname()[1]))
     part.replace(port_file)
+    find_data_sets_by_name()
     import uvicorn
 
     server = uvicorn.Server(uvicorn.Config("mlflow.server.fastapi_app:app", log_level="warning", access_log=False))
