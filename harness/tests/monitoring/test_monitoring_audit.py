@@ -210,18 +210,28 @@ class Held:
         return self.inner.rows(table, version, expressions, where)  # type: ignore[attr-defined]  # the other fake
 
 
-def test_a_running_refresh_is_cancelled_and_writes_nothing(
-    workspace: WorkspaceClient, make_service: Callable[..., MonitoringService], expressions: object, tables: Tables,
-    write_trips: Write, wait_for_refresh: Wait,
-) -> None:  # fmt: skip
-    """It is CANCELED at once; what it computes further is thrown away, and the next refresh is carried out."""
+@pytest.fixture
+def begun(
+    workspace: WorkspaceClient, make_service: Callable[..., MonitoringService], expressions: object, write_trips: Write
+) -> tuple[Held, MonitoringService]:
+    """A monitor's first refresh, which waits for the values of its slices, and the service that carries it out."""
     write_trips()
     held = Held(expressions)
     created(workspace, slicing_exprs=["distance > 6"])
+    service = make_service(expressions=held)
+    service.start()
+    assert held.asked.wait(10)
+    return held, service
+
+
+def test_a_running_refresh_is_cancelled_and_writes_nothing(
+    workspace: WorkspaceClient, make_service: Callable[..., MonitoringService], begun: tuple[Held, MonitoringService], tables: Tables,
+    wait_for_refresh: Wait,
+) -> None:  # fmt: skip
+    """It is CANCELED at once; what it computes further is thrown away, and the next refresh is carried out."""
+    held, _ = begun
     number = next(iter(workspace.data_quality.list_refresh("table", TABLE_ID))).refresh_id
     assert number is not None
-    make_service(expressions=held).start()
-    assert held.asked.wait(10)
 
     answer = workspace.data_quality.cancel_refresh("table", TABLE_ID, number).refresh
 
@@ -236,16 +246,11 @@ def test_a_running_refresh_is_cancelled_and_writes_nothing(
 
 
 def test_a_closing_service_breaks_a_refresh_off_and_the_next_one_carries_it_out(
-    workspace: WorkspaceClient, make_service: Callable[..., MonitoringService], expressions: object, tables: Tables,
-    write_trips: Write, wait_for_refresh: Wait,
+    workspace: WorkspaceClient, make_service: Callable[..., MonitoringService], begun: tuple[Held, MonitoringService], tables: Tables,
+    wait_for_refresh: Wait,
 ) -> None:  # fmt: skip
     """Nothing of it is written before; the same refresh succeeds afterwards."""
-    write_trips()
-    held = Held(expressions)
-    created(workspace, slicing_exprs=["distance > 6"])
-    first = make_service(expressions=held)
-    first.start()
-    assert held.asked.wait(10)
+    held, first = begun
     closing = threading.Thread(target=first.close)
     closing.start()
     while not first.refreshes.is_closing:
