@@ -57,16 +57,6 @@ def test_killed_harness_leaves_no_process(harness: tuple["subprocess.Popen[str]"
     assert eventually_none_of(state) == []
 
 
-def test_second_harness_in_the_same_state_is_refused(harness: tuple["subprocess.Popen[str]", dict[str, str]], state: Path) -> None:
-    """The error names the folder and the process, and what to do; status 2."""
-    process, _ = harness
-    second = subprocess.run([sys.executable, "-m", "harness", "up", "--state", str(state)], capture_output=True, text=True, check=False)
-
-    assert second.returncode == 2
-    assert f"process {process.pid}" in second.stderr
-    assert "harness down" in second.stderr
-
-
 def test_interrupted_dry_run_ends_what_it_started(state: Path) -> None:
     """Ctrl-C while the engines start: status 130, and no process is left."""
     # A shell that runs the tests in the background has them ignore SIGINT, which children inherit: not what a terminal does.

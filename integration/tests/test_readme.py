@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from harness.cli import _commands
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -28,10 +31,13 @@ def told_of_the_harness() -> Iterator[str]:
 
 @functools.cache
 def told_by(*command: str) -> tuple[int, str]:
-    """Return the exit status and the text of a command's `--help`."""
+    """Return the exit status and the text of a command's `--help`: of the installed program, or of one of its commands, in this process."""
     program, *words = command
-    done = subprocess.run([str(ROOT / ".venv" / "bin" / program), *words, "--help"], capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout
+    if words:
+        done = CliRunner().invoke(_commands(), [*words, "--help"])
+        return done.exit_code, done.stdout
+    installed = subprocess.run([str(ROOT / ".venv" / "bin" / program), "--help"], capture_output=True, text=True, check=False)
+    return installed.returncode, installed.stdout
 
 
 def unknown(line: str) -> list[str]:

@@ -1,5 +1,7 @@
 """The running harness, met by unmodified clients."""
 
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -113,3 +115,13 @@ def test_sample_trips_are_readable(spark: Any, layout: Layout) -> None:
         ("dropoff_zip", "int"),
     ]
     assert trips.count() == 10_000
+
+
+def test_second_harness_in_the_same_state_is_refused(connection: Connection) -> None:
+    """The error names the folder and the process, and what to do; status 2."""
+    up = [sys.executable, "-m", "harness", "up", "--state", connection.state]
+    second = subprocess.run(up, capture_output=True, text=True, check=False)
+
+    assert second.returncode == 2
+    assert f"{connection.state}: a harness runs in this state folder already (process {connection.pid})" in second.stderr
+    assert "harness down" in second.stderr

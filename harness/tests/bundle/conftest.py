@@ -242,45 +242,63 @@ class Served:
         return WorkspaceClient(config=Config(host=self.host, token=TOKEN, auth_type="pat", retry_timeout_seconds=1))
 
 
+class Front:
+    """Where all workspaces answer, one after the other: to start and end a server for each would take longer than most tests."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.behind: ASGIApp = JSONResponse({"message": "no workspace is served"}, status_code=503)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a call on."""
+        await self.behind(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def front() -> Iterator[Front]:
+    """Listen on a free port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    made = Front(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    server = uvicorn.Server(uvicorn.Config(made, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield made
+    server.should_exit = True
+    thread.join()
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def served(tmp_path: Path, front: Front) -> Iterator[Served]:
     """Serve an empty workspace."""
-    yield from _serve(tmp_path / "state", without=())
+    yield from _serve(front, tmp_path / "state", without=())
 
 
 @pytest.fixture
-def served_without_permissions(tmp_path: Path) -> Iterator[Served]:
+def served_without_permissions(tmp_path: Path, front: Front) -> Iterator[Served]:
     """Serve an empty workspace that knows no permissions."""
-    yield from _serve(tmp_path / "state", without=("/api/2.0/permissions",))
+    yield from _serve(front, tmp_path / "state", without=("/api/2.0/permissions",))
 
 
 @pytest.fixture
-def serving(tmp_path: Path) -> Callable[[], AbstractContextManager[Served]]:
-    """Return how one more empty workspace is served."""
+def serving(tmp_path: Path, front: Front) -> Callable[[], AbstractContextManager[Served]]:
+    """Return how one more empty workspace is served, instead of the one before."""
     numbers = itertools.count()
-    return lambda: contextmanager(_serve)(tmp_path / f"state{next(numbers)}", without=())
+    return lambda: contextmanager(_serve)(front, tmp_path / f"state{next(numbers)}", without=())
 
 
-def _serve(state: Path, *, without: tuple[str, ...]) -> Iterator[Served]:
+def _serve(front: Front, state: Path, *, without: tuple[str, ...]) -> Iterator[Served]:
     layout = Layout(state).make()
-    store, clock, ids, jobs = Store(layout.database), SystemClock(), SeededIds(), FakeJobs()
+    store, clock, ids, jobs = Store(":memory:"), SystemClock(), SeededIds(), FakeJobs()
     unity = UnityService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
     objects = WorkspaceService(layout=layout, clock=clock, ids=ids, store=store, user=USER_NAME)
     permissions = PermissionsService(store=store, user=USER_NAME)
     secrets = SecretsService(store=store, clock=clock)
     table = [*workspace_routes(objects, permissions), *unity_routes(unity), *secrets_routes(secrets), *jobs.routes()]
     table = [route for route in table if not route.path.startswith(without)] if without else table
-    listening = socket.create_server(("127.0.0.1", 0))
     faults = Faults(application(table, callers=OneToken(TOKEN, USER_NAME)))
-    server = uvicorn.Server(uvicorn.Config(faults, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", jobs, objects, unity, permissions, secrets, faults)
-    finally:
-        server.should_exit = True
-        thread.join()
-        store.close()
+    front.behind = faults
+    yield Served(front.host, jobs, objects, unity, permissions, secrets, faults)
+    store.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Deployments that are interrupted at any call, two at once, and workspaces that others change in between."""
 
 import contextlib
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -38,10 +39,10 @@ LATER = LATER.replace("first", "second").replace("name: weekly", "name: monthly"
 @pytest.fixture
 def rich(make_given: Any, tmp_path: Path) -> Callable[[Any], Any]:
     """Return how a bundle with several kinds of resources and some files is put beside a workspace."""
+    numbers = itertools.count()
 
     def make(served: Any) -> Any:
-        folder = tmp_path / served.host.rpartition(":")[2]
-        made = make_given(folder, served)
+        made = make_given(tmp_path / f"bundle{next(numbers)}", served)
         made.write(RICH)
         made.file("src/notebook.py", "# Databricks notebook source\nprint(1)\n")
         made.file("src/plain.py", "print(1)\n")

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 from deltalake import DeltaTable
-from mlflow.tracking import MlflowClient
 
 from dry_run.report import EndpointReport, ModelReport, MonitorReport, PayloadReport, PredictionsReport, ProcessedReport, VerdictReport
 from harness.dashboard.gather import busiest_entity
@@ -80,8 +79,11 @@ class Warehouse:
         return 0 if table is None else int(table.num_rows)
 
 
-def model_report(names: Names, client: MlflowClient) -> ModelReport | None:
+def model_report(names: Names) -> ModelReport | None:
     """Return the newest version of the model with its run's metrics, or None when nothing was registered."""
+    from mlflow.tracking import MlflowClient  # takes seconds, which bad input need not wait for
+
+    client = MlflowClient(tracking_uri="databricks", registry_uri="databricks-uc")
     versions = client.search_model_versions(f"name='{names.model}'")
     if not versions:
         return None

@@ -11,7 +11,6 @@ from typing import Self
 
 import pyarrow as pa
 from databricks.sdk import WorkspaceClient
-from mlflow.tracking import MlflowClient
 
 from dry_run import collect
 from dry_run.collect import Names, Warehouse
@@ -163,7 +162,7 @@ class Workflow:
             seconds=self._phases.total,
             phases=self._phases.seconds,
             jobs=jobs,
-            model=collect.model_report(names, MlflowClient(tracking_uri="databricks", registry_uri="databricks-uc")),
+            model=collect.model_report(names),
             endpoint=endpoint,
             predictions=collect.predictions_report(names, tables),
             payload=collect.payload_report(names, tables),

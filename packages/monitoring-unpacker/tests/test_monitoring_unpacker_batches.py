@@ -122,7 +122,7 @@ SPLIT = '{"dataframe_split": {"columns": ["a", "b", "id"], "data": [[%s, %s, %s]
 
 
 @pytest.mark.property
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @example([Payload(200, SPLIT % ("-0", 1, '"x"'), '{"predictions": [-0]}'), Payload(200, SPLIT % (1, 1, '"x"'), '{"predictions": [-0.0]}')])
 @example([Payload(200, SPLIT % ("18446744073709551617", 1, '"x"'), '{"predictions": [123456789012345678901234567890]}')])
 @example([Payload(200, '{"dataframe_records": [{"a": 1, "a": 2, "id": "x", "id": null}]}', '{"predictions": [1], "predictions": [2]}')])

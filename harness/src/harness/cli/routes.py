@@ -20,7 +20,7 @@ def mount(app: typer.Typer) -> None:
 def routes(
     *,
     write: Annotated[bool, typer.Option("--write", help=f"Write the table to {COVERAGE}.")] = False,
-    runs: Annotated[Path | None, typer.Option(help=f"A folder with what runs touched (nox -s coverage): becomes {TOUCHED}.")] = None,
+    runs: Annotated[Path | None, typer.Option(help=f"What tests that ran with HARNESS_COVERAGE=DIR touched: becomes {TOUCHED}.")] = None,
 ) -> None:
     """List every route the harness answers; all others are 501."""
     from harness.coverage.touched import merged

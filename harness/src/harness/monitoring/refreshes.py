@@ -1,22 +1,28 @@
 """Refreshes of monitors: asked for, carried out one at a time by a thread, ended."""
 
+from __future__ import annotations
+
 import datetime as dt
+import functools
 import logging
 import queue
 import threading
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness.clock import Clock, millis
 from harness.errors import ApiError
 from harness.ids import Ids
-from harness.monitoring.computation import Computation
 from harness.monitoring.dashboards import Dashboards
 from harness.monitoring.fitness import GoneTable, UnfitTable
 from harness.monitoring.model import Monitor, Notification, Refresh, RefreshState, RefreshTrigger, Status
 from harness.monitoring.ports import Expressions, Tables
 from harness.monitoring.progress import Progress
 from harness.state import Documents, Store
+
+if TYPE_CHECKING:
+    from harness.monitoring.computation import Computation
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +44,7 @@ class Refreshes:
     ) -> None:  # fmt: skip
         self._clock = clock
         self._ids = ids
-        self._computation = Computation(tables, expressions, lookback, quantile_grid)
+        self._needs = tables, expressions, lookback, quantile_grid
         self._monitors = monitors
         self._dashboards = dashboards
         self._refreshes = Documents(store, "monitor_refresh", Refresh)
@@ -72,6 +78,12 @@ class Refreshes:
     def is_closing(self) -> bool:
         """Whether the refresh that is under way, if there is one, will be broken off."""
         return self._closing.is_set()
+
+    @functools.cached_property
+    def _computation(self) -> Computation:
+        from harness.monitoring.computation import Computation  # with SciPy, which takes a second that starting a harness need not wait for
+
+        return Computation(*self._needs)
 
     def check(self, monitor: Monitor) -> None:
         """Raise the platform's 400 for custom metrics that no refresh of this monitor could compute."""

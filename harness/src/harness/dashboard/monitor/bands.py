@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
 
 from harness.dashboard.monitor.facts import Flags, Numbers
 
@@ -91,6 +90,8 @@ def accuracy_band(reference: Reference, rows: Numbers, seen: Numbers) -> Band:
 
 def kurtosis(mae: float, mse: float) -> float:
     """Return the kurtosis of generalised normal errors with these means; 1.8, the least, where they are as flat as uniform ones."""
+    from scipy import optimize, special
+
     ratio = mae / np.sqrt(mse) if mse > 0 else 1.0
     if not ratio < _ratio(_FLATTEST):
         return 1.8
@@ -110,6 +111,8 @@ def counts(pvalues: Numbers, rate: float = 0.05) -> Flags:
 
 
 def _ratio(shape: float) -> float:
+    from scipy import special
+
     log = special.gammaln
     return float(np.exp(log(2 / shape) - (log(1 / shape) + log(3 / shape)) / 2))
 
@@ -121,6 +124,8 @@ def _parts(reference: Reference, rows: Numbers) -> Numbers:
 
 
 def _gamma_band(mean: float, variance: Numbers, seen: Numbers) -> Band:
+    from scipy import stats
+
     level = np.where(np.isnan(variance), np.nan, mean)
     if not mean > 0 or not np.nanmax(variance, initial=0.0) > 0:
         # A reference whose errors are all alike leaves nothing to chance.
@@ -132,6 +137,8 @@ def _gamma_band(mean: float, variance: Numbers, seen: Numbers) -> Band:
 
 
 def _exact(reference: Reference, size: int, seen: Numbers) -> tuple[float, float, Numbers]:
+    from scipy import stats
+
     right = reference.accuracy * reference.rows
     weights = stats.betabinom.pmf(np.arange(size + 1), size, right + 0.5, reference.rows - right + 0.5)
     up_to = np.cumsum(weights)
@@ -143,6 +150,8 @@ def _exact(reference: Reference, size: int, seen: Numbers) -> tuple[float, float
 
 
 def _smooth(reference: Reference, size: int, seen: Numbers) -> tuple[float, float, Numbers]:
+    from scipy import stats
+
     right, wrong = reference.accuracy * reference.rows + 0.5, (1 - reference.accuracy) * reference.rows + 0.5
     share, known = right / (right + wrong), right + wrong
     variance = share * (1 - share) * (known + size) / (size * (known + 1))  # of the beta-binomial, over size²

@@ -21,7 +21,9 @@ final class Compiling extends SparkStrategy {
   private static final String MODE = "spark.sql.codegen.factoryMode";
   private static final String OURS = "spark.harness.compiling"; // what was last set here
 
-  private static final String AT_FIRST = "falseNO_CODEGEN"; // what engines/spark_conf.py sets
+  private static final String INTERPRETED = "NO_CODEGEN";
+  private static final String COMPILED = "FALLBACK"; // Spark's own default
+  private static final String AT_FIRST = "false" + INTERPRETED; // what engines/spark_conf.py sets
 
   @Override
   public Seq<SparkPlan> apply(LogicalPlan plan) {
@@ -34,11 +36,14 @@ final class Compiling extends SparkStrategy {
   private static void set(SQLConf conf, boolean compile) {
     String now = conf.getConfString(STAGES, "") + conf.getConfString(MODE, "");
     if (!now.equals(conf.getConfString(OURS, AT_FIRST))) {
+      if (now.equals("true" + INTERPRETED)) { // whoever wants stages compiled knows nothing of our mode, with which none is
+        conf.setConfString(MODE, COMPILED);
+      }
       return;
     }
     String stages = Boolean.toString(compile);
     // Tasks read the mode when they run, after Delta's own small queries about the table: once compiled, expressions stay compiled.
-    String mode = compile ? "FALLBACK" : conf.getConfString(MODE, "");
+    String mode = compile ? COMPILED : conf.getConfString(MODE, "");
     conf.setConfString(STAGES, stages);
     conf.setConfString(MODE, mode);
     conf.setConfString(OURS, stages + mode);
