@@ -94,7 +94,7 @@ def peer(folder: Path, settings: Mapping[str, str]) -> dict[str, float]:
 def small_data_settings(folder: Path) -> dict[str, str]:
     """Return what of the engine's settings makes small data quick, without its catalogs and its server."""
     wanted = ("spark.ui", "spark.default", "spark.sql.shuffle", "spark.databricks", "spark.sql.adaptive", "spark.sql.codegen")
-    conf = spark_conf(port=0, warehouse=folder, scratch=folder, files=folder)
+    conf = spark_conf(port=0, warehouse=folder, scratch=folder, files=folder, pythons=folder)
     return {key: value for key, value in conf.items() if key.startswith(wanted)}
 
 
