@@ -8,6 +8,14 @@ import uuid
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound
 from databricks.sdk.service.catalog import (
+    ColumnTypeName,
+    CreateFunction,
+    CreateFunctionParameterStyle,
+    CreateFunctionRoutineBody,
+    CreateFunctionSecurityType,
+    CreateFunctionSqlDataAccess,
+    FunctionParameterInfo,
+    FunctionParameterInfos,
     PermissionsChange,
     PrimaryKeyConstraint,
     Privilege,
@@ -28,6 +36,8 @@ def main() -> None:
         schemas(client)
         tables(client)
         grants(client)
+        functions(client)
+        renames(client)
     finally:
         client.catalogs.delete(NAME, force=True)
     assert NAME not in {catalog.name for catalog in client.catalogs.list()}
@@ -83,6 +93,42 @@ def grants(client: WorkspaceClient) -> None:
     assert found == [(Privilege.READ_VOLUME, f"{NAME}.sales")], found
     client.volumes.update(f"{NAME}.sales.raw", new_name="cooked")
     assert [volume.name for volume in client.volumes.list(NAME, "sales")] == ["cooked"]
+
+
+def functions(client: WorkspaceClient) -> None:
+    """Make one, and call it by SQL."""
+    made = client.functions.create(
+        CreateFunction(
+            name="inc",
+            catalog_name=NAME,
+            schema_name="sales",
+            input_params=FunctionParameterInfos([FunctionParameterInfo("x", "INT", ColumnTypeName.INT, 0)]),
+            data_type=ColumnTypeName.INT,
+            full_data_type="INT",
+            routine_body=CreateFunctionRoutineBody.SQL,
+            routine_definition="x + 1",
+            parameter_style=CreateFunctionParameterStyle.S,
+            is_deterministic=True,
+            sql_data_access=CreateFunctionSqlDataAccess.CONTAINS_SQL,
+            is_null_call=True,
+            security_type=CreateFunctionSecurityType.DEFINER,
+            specific_name="inc",
+        )
+    )
+    assert made.full_name == f"{NAME}.sales.inc", made
+    assert sql(client, f"SELECT {NAME}.sales.inc(1)") == [["2"]]
+    parameters = f"SELECT parameter_name, full_data_type FROM {NAME}.information_schema.parameters"
+    assert sql(client, parameters) == [["x", "INT"]]
+
+
+def renames(client: WorkspaceClient) -> None:
+    """A schema takes along what it holds, a model its versions."""
+    client.registered_models.create(catalog_name=NAME, schema_name="sales", name="fares")
+    client.schemas.update(f"{NAME}.sales", new_name="sold")
+    client.registered_models.update(f"{NAME}.sold.fares", new_name="prices")
+    assert [model.full_name for model in client.registered_models.list(catalog_name=NAME, schema_name="sold")] == [f"{NAME}.sold.prices"]
+    assert [volume.name for volume in client.volumes.list(NAME, "sold")] == ["cooked"]
+    assert sql(client, f"SELECT {NAME}.sold.inc(1)") == [["2"]]
 
 
 def metastore(client: WorkspaceClient) -> None:

@@ -41,6 +41,15 @@ def split_name(text: str, *kinds: str) -> tuple[str, ...]:
     return tuple(check_name(part, kind) for part, kind in zip(parts, kinds, strict=True))
 
 
+def moved(name: str, origin: str, target: str) -> str | None:
+    """Return what `name` is called when `origin` is called `target`; None when it is neither that nor in it.
+
+    >>> moved("main.sales.orders", "main.sales", "main.old"), moved("main.sales_2.orders", "main.sales", "main.old")
+    ('main.old.orders', None)
+    """
+    return target + name[len(origin) :] if f"{name}.".startswith(f"{origin}.") else None
+
+
 def _unquoted(part: str) -> str:
     quoted = _QUOTED.fullmatch(part)
     return quoted[1] if quoted else part

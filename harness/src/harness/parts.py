@@ -38,6 +38,7 @@ from harness.engines.spark_statements import SparkStatements
 from harness.engines.tasks import TaskRunner
 from harness.engines.udf_pythons import UdfPythons
 from harness.errors import ApiError
+from harness.held_names import HeldNames
 from harness.http import AnyRoute, application
 from harness.http.direct import DirectProtocol, protocol
 from harness.identity import Credentials, IdentityService, signing_key
@@ -57,6 +58,7 @@ from harness.names import FullName
 from harness.platform_sql.routes import routes as platform_sql_routes
 from harness.platform_sql.service import PlatformSql
 from harness.serving import ServingService
+from harness.sql.model import Query, StatementFailedError
 from harness.state import Store
 from harness.unity import access
 from harness.unity.access_routes import enforced, enforced_files
@@ -176,6 +178,8 @@ def build(
         on_models_changed=pythons.models_changed,
         logged_models=logged_models,
         deployment_jobs=DeploymentJobs(lambda: job_service),
+        held_by=lambda name: held_names.of(name),  # noqa: PLW0108 - it is made further down
+        run_sql=_SparkSql(SparkStatements(lambda: spark.remote)),
     )
     payloads = InferenceTables(
         clock=clock,
@@ -247,7 +251,11 @@ def build(
             *(MadeByUser(service) for service in (secrets, experiments, statements, serving_service, job_service)),
         ],
     )
-    unity_answers, file_answers = [*unity_routes(unity_service), *ui_routes(unity_service.registry)], files_routes(files)
+    held_names = HeldNames(serving_service.served_models, payloads.tables, monitors.monitors, isolated.list)
+    unity_answers, file_answers = (
+        [*unity_routes(unity_service), *ui_routes(unity_service.registry, unity_service.rename_model)],
+        files_routes(files),
+    )
     if access.is_enforced(os.environ.get(access.SETTING)):
         guard = access.Access(grants=unity_service.grants, owner_of=unity_service.owner_of, administrator=user)
         unity_answers, file_answers = enforced(unity_answers, guard), enforced_files(file_answers, guard)
@@ -358,6 +366,21 @@ def _tell(spark: SparkEngine) -> Callable[[str], None]:
             spark.add_catalog(name)
 
     return created
+
+
+@dataclass(frozen=True, slots=True)
+class _SparkSql:
+    """Spark as Unity Catalog sees it: what it refuses is the caller's error."""
+
+    statements: SparkStatements
+
+    def __call__(self, statement: str) -> None:
+        """Carry a statement out."""
+        asked = Query(statement, None, None, (), None, None, as_text=True)
+        try:
+            self.statements.begin(asked).result()
+        except StatementFailedError as error:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,10 +195,28 @@ def test_keys_come_and_go(sql: Sql) -> None:
     told = dict(sql("SHOW TBLPROPERTIES {s}.t"))
 
     assert told["harness.constraint.pk"] == '{"type":"PRIMARY_KEY","columns":["id"],"rely":true}'
+    assert ("pk", "PRIMARY KEY (id) NOT ENFORCED RELY", "") in sql("DESCRIBE TABLE EXTENDED {s}.t")
     assert "CONSTRAINT_ALREADY_EXISTS" in refused(sql, "ALTER TABLE {s}.t ADD CONSTRAINT pk PRIMARY KEY (id)")
     assert "`other` is nullable" in refused(sql, "ALTER TABLE {s}.t ADD CONSTRAINT two PRIMARY KEY (other)")
-    sql("ALTER TABLE {s}.t DROP CONSTRAINT pk")
+    assert "[MULTIPLE_PRIMARY_KEYS]" in refused(sql, "ALTER TABLE {s}.t ADD CONSTRAINT two PRIMARY KEY (id)")
+    sql("ALTER TABLE {s}.t DROP CONSTRAINT pk", args={"unused": 1})  # without parameters the harness is asked
     assert "harness.constraint.pk" not in dict(sql("SHOW TBLPROPERTIES {s}.t"))
+
+
+def test_a_primary_key_says_which_column_is_its_time(sql: Sql) -> None:
+    """As tables of features have it: it is kept, told, and can be said again."""
+    key = "CONSTRAINT pk PRIMARY KEY (`an id`, at TIMESERIES)"
+    mapped = "TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
+    sql(f"CREATE TABLE {{s}}.t (`an id` BIGINT, at TIMESTAMP, timeseries STRING COMMENT 'PRIMARY KEY (a TIMESERIES)', {key}) {mapped}")
+    ((told,),) = sql("SHOW CREATE TABLE {s}.t")
+
+    assert f"  at TIMESTAMP NOT NULL,\n  timeseries STRING COMMENT 'PRIMARY KEY (a TIMESERIES)',\n  {key})" in str(told)
+    sql("DROP TABLE {s}.t")
+    sql(str(told))
+    sql("ALTER TABLE {s}.t DROP CONSTRAINT pk", args={"unused": 1})
+    sql("ALTER TABLE {s}.t ADD CONSTRAINT pk PRIMARY KEY (`an id`, `at` timeseries) RELY")
+    kept = dict(sql("SHOW TBLPROPERTIES {s}.t"))["harness.constraint.pk"]
+    assert kept == '{"type":"PRIMARY_KEY","columns":["an id","at"],"rely":true,"timeseries_columns":["at"]}'
 
 
 def test_external_tables_lie_where_they_are_said_to(sql: Sql, tmp_path: Path) -> None:

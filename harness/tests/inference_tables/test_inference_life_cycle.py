@@ -63,6 +63,7 @@ def test_name_is_taken_before_its_table_is_made(harness: Harness) -> None:
     harness.enable("e1")
     with pytest.raises(ApiError, match="already exists"):
         harness.enable("e2")
+    assert harness.tables.tables() == ["main.s.ep_payload"]
     harness.call()
     assert harness.flushed() == ["1"]
 

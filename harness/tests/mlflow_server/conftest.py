@@ -52,7 +52,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     files = FilesService(layout=layout, clock=clock, volumes=unity, secret=b"key")
     proxy, ui = MlflowProxy(url=lambda: mlflow_server.url), MlflowUi(url=lambda: mlflow_server.url)
     credentials = ArtifactCredentials(ask=proxy.ask, sign=files.signed_url)
-    services = [*identity_routes(), *files_routes(files), *unity_routes(unity), *ui_routes(unity.registry)]
+    services = [*identity_routes(), *files_routes(files), *unity_routes(unity), *ui_routes(unity.registry, unity.rename_model)]
     table = [*services, *trace_routes(), *credentials.routes(), *ui.routes(), *proxy.routes()]
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(application(table, callers=OneToken(TOKEN, USER_NAME)), log_level="warning"))

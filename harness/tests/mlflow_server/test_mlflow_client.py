@@ -207,6 +207,17 @@ def test_removed_model_is_gone(client: MlflowClient, layout: Layout) -> None:
     assert not (layout.files / "Models/main/default/short_lived").exists()
 
 
+def test_renamed_model_is_loaded_by_its_new_name(client: MlflowClient, trained: Trained) -> None:
+    client.copy_model_version(f"models:/{MODEL}/1", "main.default.old_name")
+
+    client.rename_registered_model("main.default.old_name", "main.default.new_name")
+
+    loaded = mlflow.pyfunc.load_model("models:/main.default.new_name/1")
+    np.testing.assert_array_equal(loaded.predict(trained.frame), trained.model.predict(trained.frame))
+    with pytest.raises(MlflowException, match="does not exist"):
+        client.get_registered_model("main.default.old_name")
+
+
 def test_removed_alias_is_gone(client: MlflowClient) -> None:
     client.set_registered_model_alias(MODEL, "Old", "1")
     client.delete_registered_model_alias(MODEL, "Old")

@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable, Field, Schema
+from deltalake.schema import PrimitiveType
 
+from harness.config import Layout
+from harness.names import FullName
 from harness.platform_sql.model import SqlError
 from harness.unity.grants import Change
 from harness.unity.information_rows import InformationSchema
-from harness.unity.model import METASTORE_ID
+from harness.unity.model import METASTORE_ID, Constraint
 from harness.unity.service import UnityService
 
 
@@ -199,3 +203,43 @@ def test_what_cannot_be_is_refused_as_sql_says_it(run: Any, unity: UnityService,
     assert unity.volumes.in_schema("main", "default") == []
     assert grants(unity, "catalog", "main") == {}
     assert tags(unity, "catalogs", "main") == {}
+
+
+def test_keys_are_dropped_by_name_and_by_kind(run: Any, unity: UnityService, layout: Layout) -> None:
+    """A primary key that a foreign key refers to goes only by CASCADE, with that; IF EXISTS forgives a key, no table."""
+    fields = Schema([Field("id", PrimitiveType("long"), nullable=False), Field("other", PrimitiveType("long"))])
+    for name in ("parent", "child"):
+        DeltaTable.create(layout.warehouse / "main/default" / name, fields)
+    parent, child = FullName("main", "default", "parent"), FullName("main", "default", "child")
+    primary, foreign = Constraint("pk", ["id"]), Constraint("fk", ["other"], str(parent))
+
+    def declare(*declared: tuple[FullName, Constraint]) -> None:
+        for table, key in declared:
+            unity.constraints.create(table, key)
+
+    def names(table: FullName) -> list[str]:
+        return [key.name for key in unity.relations.get(table).constraints]
+
+    declare((parent, primary), (child, primary), (child, foreign))
+    with pytest.raises(SqlError, match=r"is referred to by main\.default\.child") as refused:
+        run("ALTER TABLE parent DROP PRIMARY KEY RESTRICT")
+    assert refused.value.sql_state == "22023"
+    run("ALTER TABLE child DROP CONSTRAINT PK")
+    assert names(child) == ["fk"]
+    run("ALTER TABLE main.default.parent DROP PRIMARY KEY IF EXISTS CASCADE;")
+    assert (names(parent), names(child)) == ([], [])
+
+    declare((parent, primary), (child, foreign))
+    run("ALTER TABLE child DROP FOREIGN KEY (`OTHER`)")
+    run("ALTER TABLE child DROP FOREIGN KEY IF EXISTS (other)")
+    run("ALTER TABLE child DROP CONSTRAINT IF EXISTS fk")
+    assert names(child) == []
+    for statement, state in (
+        ("ALTER TABLE child DROP FOREIGN KEY (other)", "42704"),
+        ("ALTER TABLE child DROP CONSTRAINT fk", "42704"),
+        ("ALTER TABLE nope DROP PRIMARY KEY IF EXISTS", "42P01"),
+        ("ALTER VOLUME child DROP PRIMARY KEY", "42601"),
+    ):
+        with pytest.raises(SqlError) as refused:
+            run(statement)
+        assert refused.value.sql_state == state

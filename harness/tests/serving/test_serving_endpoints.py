@@ -94,6 +94,8 @@ def test_created_endpoint_answers_and_logs(workspace: Workspace) -> None:
     answer = api.query("fares", dataframe_split=DataframeSplitInput(columns=["a", "b"], data=[[1.5, 2]], index=[0]), client_request_id="r1")
     assert (answer.predictions, answer.served_model_name) == ([3.5], "adds-1")
 
+    assert ("fares", "main.ml.adds") in workspace.serving.served_models()
+
     (row,) = workspace.rows("main.logs.fares_payload")
     assert row["request"] == '{"client_request_id": "r1", "dataframe_split": {"columns": ["a", "b"], "data": [[1.5, 2]], "index": [0]}}'
     assert row["response"] == '{"predictions": [3.5]}'

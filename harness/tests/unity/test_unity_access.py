@@ -23,6 +23,7 @@ from harness.ids import SeededIds
 from harness.state import Store
 from harness.unity.access import Access, is_enforced
 from harness.unity.access_routes import enforced, enforced_files
+from harness.unity.access_rules import Asked, needs
 from harness.unity.routes import routes
 from harness.unity.service import UnityService
 from harness.workspace.files import FilesService
@@ -225,3 +226,11 @@ def test_grants_are_enforced_on_request(setting: str | None, meant: bool) -> Non
 def test_other_settings_are_refused_by_name() -> None:
     with pytest.raises(UserError, match=r"HARNESS_GRANTS=on: expected recorded \(the default\) or enforced"):
         is_enforced("on")
+
+
+def test_making_a_function_needs_the_privilege_on_its_schema() -> None:
+    body = b'{"function_info": {"catalog_name": "Main", "schema_name": "sales"}}'
+
+    needed = needs(Asked("POST", "/api/2.1/unity-catalog/functions", {}, {}, body))
+
+    assert [(need.privilege, need.name) for need in needed] == [("USE_CATALOG", "main"), ("CREATE_FUNCTION", "main.sales")]

@@ -60,12 +60,11 @@ def test_schema_changes_only_in_what_is_asked(client: WorkspaceClient, place: st
     assert (found.comment, found.properties, found.owner) == ("second", {"a": "1"}, "ann@example.com")
 
 
-@pytest.mark.parametrize("kind", ["catalogs", "schemas"])
-def test_renaming_is_refused_by_name(client: WorkspaceClient, kind: str) -> None:
-    name = "main" if kind == "catalogs" else "main.default"
+def test_a_catalog_keeps_its_options(client: WorkspaceClient) -> None:
+    made = client.catalogs.create("optional", options={"k": "v"})
 
-    with pytest.raises(NotThere, match="renaming a"):
-        getattr(client, kind).update(name, new_name="other")
+    assert (made.options, client.catalogs.get("optional").options) == ({"k": "v"}, {"k": "v"})
+    client.catalogs.delete("optional")
 
 
 def test_owner_is_somebody(client: WorkspaceClient) -> None:

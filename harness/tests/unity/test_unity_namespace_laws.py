@@ -24,6 +24,7 @@ from harness.errors import ApiError
 from harness.ids import RandomIds
 from harness.names import FullName
 from harness.state import Store
+from harness.unity.model import Change
 from harness.unity.service import UnityService
 
 SCHEMAS, NAMES = ("a", "b"), ("x", "y")
@@ -106,6 +107,20 @@ class Namespace(RuleBasedStateMachine):
         self.volumes = {key: id_ for key, id_ in self.volumes.items() if key[0] != schema}
         self.tables = {key: id_ for key, id_ in self.tables.items() if key[0] != schema}
 
+    @rule(schema=schemas, new_name=schemas)
+    def rename_schema(self, schema: str, new_name: str) -> None:
+        """What it holds goes along and stays what it is."""
+        act = partial(self.service.update_schema, f"main.{schema}", Change(new_name=new_name), user=USER_NAME)
+        if schema not in self.schemas:
+            self._refused(act, "SCHEMA_DOES_NOT_EXIST")
+        elif new_name != schema and new_name in self.schemas:
+            self._refused(act, "SCHEMA_ALREADY_EXISTS")
+        else:
+            act()
+            self.schemas[new_name] = self.schemas.pop(schema)
+            self.volumes = {(new_name if key == schema else key, name): id_ for (key, name), id_ in self.volumes.items()}
+            self.tables = {(new_name if key == schema else key, name): id_ for (key, name), id_ in self.tables.items()}
+
     @rule(schema=schemas, name=names)
     def make_table(self, schema: str, name: str) -> None:
         if schema in self.schemas and (schema, name) not in self.tables:
@@ -177,8 +192,8 @@ class Namespace(RuleBasedStateMachine):
         for schema in self.schemas:
             told = {(schema, each.name): each.volume_id for each in self.service.volumes.in_schema("main", schema)}
             assert told == {key: id_ for key, id_ in self.volumes.items() if key[0] == schema}
-            there = {(schema, name.name) for name in self.service.relations.names("main", schema)}
-            assert there == {key for key in self.tables if key[0] == schema}
+            there = {(schema, name.name): self.service.table_id(name) for name in self.service.relations.names("main", schema)}
+            assert there == {key: id_ for key, id_ in self.tables.items() if key[0] == schema}
         for (schema, name), id_ in self.volumes.items():
             assert (self._path(schema, name) / "owner").read_text() == id_
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+import msgspec
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound
@@ -15,6 +17,11 @@ from deltalake.schema import PrimitiveType
 from harness.config import USER_NAME, Layout
 from harness.errors import NotEmulated
 from harness.names import FullName
+from harness.unity.function_sql import AskedFunction, create_statement
+from harness.unity.grants import Change
+from harness.unity.information import RELATIONS
+from harness.unity.information_rows import InformationSchema
+from harness.unity.model import Constraint
 from harness.unity.service import UnityService
 
 SCHEMA = {"type": "struct", "fields": [{"name": "id", "type": "long", "nullable": False, "metadata": {"comment": "number"}}]}
@@ -145,9 +152,12 @@ def test_keys_that_sql_declares_are_told(client: WorkspaceClient, layout: Layout
         {"primary_key_constraint": {"name": "pk", "child_columns": ["id"], "rely": True}},
     ]
     assert not any(key.startswith("harness.") for key in found.properties or {})
-    with pytest.raises(NotThere, match=f"use ALTER TABLE main.{schema}.t DROP CONSTRAINT pk"):
-        client.table_constraints.delete(f"main.{schema}.t", "pk", cascade=True)
-    assert client.tables.get(f"main.{schema}.t").table_constraints == found.table_constraints
+    client.table_constraints.delete(f"main.{schema}.t", "PK", cascade=True)
+    left = client.tables.get(f"main.{schema}.t").table_constraints or []
+    assert [each.foreign_key_constraint and each.foreign_key_constraint.name for each in left] == ["fk"]
+    table = DeltaTable(layout.warehouse / "main" / schema / "t")
+    assert table.metadata().configuration == {"harness.constraint.fk": keys["harness.constraint.fk"]}
+    assert table.schema() == fields
 
 
 def test_a_table_that_cannot_be_described_goes_with_its_schema(client: WorkspaceClient, layout: Layout, schema: str) -> None:
@@ -220,11 +230,6 @@ def test_table_function_tells_its_columns(client: WorkspaceClient, schema: str, 
     assert [(each.name, each.type_text) for each in returned] == [("i", "INT"), ("j", "ARRAY<INT>")]
 
 
-def test_functions_are_made_by_sql(client: WorkspaceClient) -> None:
-    with pytest.raises(NotThere, match=r"POST /api/2\.1/unity-catalog/functions"):
-        client.api_client.do("POST", "/api/2.1/unity-catalog/functions", body={"function_info": {}})
-
-
 def test_what_no_monitor_can_read_is_refused_by_name(client: WorkspaceClient, service: UnityService, schema: str, put: Put) -> None:
     """The platform monitors views and external tables too: by name and by id it is said that they are not monitored here."""
     put(".views", "a", _view("SELECT 1 AS id"))
@@ -238,3 +243,105 @@ def test_what_no_monitor_can_read_is_refused_by_name(client: WorkspaceClient, se
             service.table_id(FullName("main", schema, name))
         with pytest.raises(NotEmulated, match=why):
             service.table_by_id(table_id)
+
+
+def _asked(**more: object) -> dict[str, object]:
+    wanted = {"name": "f", "catalog_name": "main", "schema_name": "default", "full_data_type": "INT", "data_type": "INT"}
+    return {**wanted, "routine_body": "SQL", "routine_definition": "x + 1", "sql_data_access": "CONTAINS_SQL", **more}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        pytest.param({}, "`main`.`default`.`f`() RETURNS INT DETERMINISTIC CONTAINS SQL RETURN x + 1", id="plain"),
+        pytest.param(
+            {
+                "input_params": {
+                    "parameters": [
+                        {"name": "x", "type_text": "int", "comment": "it's in"},
+                        {"name": "odd `y`", "type_text": "array<int>", "parameter_default": "array(1)"},
+                    ]
+                },
+                "comment": "a \\ 'quoted'",
+                "is_deterministic": False,
+                "sql_data_access": "READS_SQL_DATA",
+            },
+            "`main`.`default`.`f`(`x` int COMMENT 'it\\'s in', `odd ``y``` array<int> DEFAULT array(1)) RETURNS INT"
+            " COMMENT 'a \\\\ \\'quoted\\'' NOT DETERMINISTIC READS SQL DATA RETURN x + 1",
+            id="with all there is",
+        ),
+        pytest.param(
+            {"data_type": "TABLE_TYPE", "return_params": {"parameters": [{"name": "a", "type_text": "INT"}]}, "sql_data_access": "NO_SQL"},
+            "`main`.`default`.`f`() RETURNS TABLE (`a` INT) DETERMINISTIC RETURN x + 1",
+            id="table",
+        ),
+    ],
+)
+def test_a_function_that_rest_asks_for_is_made_by_sql(more: dict[str, object], expected: str) -> None:
+    asked = msgspec.convert(_asked(**more), AskedFunction)
+
+    assert create_statement(FullName("main", "default", "f"), asked) == f"CREATE FUNCTION {expected}"
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "message"),
+    [
+        pytest.param({"routine_body": "EXTERNAL"}, 501, "creating a function with routine_body=EXTERNAL", id="Python"),
+        pytest.param({"is_null_call": False}, 501, "is_null_call=false", id="not called with NULL"),
+        pytest.param({"properties": '{"a": "b"}'}, 501, "with properties", id="properties"),
+        pytest.param({"routine_definition": " "}, 400, "routine_definition must not be empty", id="no body"),
+        pytest.param({"schema_name": "none"}, 404, "Schema 'main.none' does not exist", id="no schema"),
+        pytest.param({"name": "a.b"}, 400, "function name 'a.b' is not valid", id="name"),
+        pytest.param({"name": "there"}, 400, "Function 'main.default.there' already exists", id="there"),
+    ],
+)
+def test_function_that_cannot_be_is_refused(http: httpx.Client, layout: Layout, more: dict[str, object], status: int, message: str) -> None:
+    there = layout.warehouse / "main/default/.functions/there.json"
+    there.parent.mkdir(exist_ok=True)
+    there.write_text('{"usage": "{}"}')
+
+    answer = http.post("/api/2.1/unity-catalog/functions", json={"function_info": _asked(**more)})
+
+    assert answer.status_code == status
+    assert message in answer.json()["message"]
+    there.unlink()
+
+
+def _rows(service: UnityService, relation: str, schema: str, *columns: str) -> list[tuple[object, ...]]:
+    """Return columns of the rows of an information schema that are about a schema."""
+    named = [dict(zip(RELATIONS[relation].columns, row, strict=True)) for row in InformationSchema(service).rows("main", relation)]
+    place = {"specific_schema", "constraint_schema"}
+    return [tuple(row[column] for column in columns) for row in named if schema in {row.get(column) for column in place}]
+
+
+def test_parameters_and_columns_of_functions_are_in_the_information_schema(service: UnityService, schema: str, put: Put) -> None:
+    put(".functions", "f", _function(inputParam="x DECIMAL(10, 2),y BIGINT DEFAULT 1 COMMENT 'one'", returnType="INT", expression="y"))
+    put(".functions", "rows", _function(returnType="i INT COMMENT 'it',j ARRAY<INT>", query="SELECT 1, array(2)", isTableFunc="true"))
+    service.grants.update("function", f"main.{schema}.f", [Change("ann", add=["EXECUTE"])])
+
+    about = ("ordinal_position", "data_type", "full_data_type", "numeric_precision", "numeric_scale", "comment")
+    assert _rows(service, "parameters", schema, "specific_name", "parameter_name", "parameter_mode", "parameter_default", *about) == [
+        ("f", "x", "IN", None, 1, "DECIMAL", "DECIMAL(10, 2)", 10, 2, None),
+        ("f", "y", "IN", "1", 2, "BIGINT", "BIGINT", 64, 0, "one"),
+    ]
+    assert _rows(service, "routine_columns", schema, "specific_name", "column_name", *about) == [
+        ("rows", "i", 1, "INT", "INT", 32, 0, "it"),
+        ("rows", "j", 2, "ARRAY", "ARRAY<INT>", None, None, None),
+    ]
+    assert _rows(service, "routine_privileges", schema, "grantee", "routine_schema", "routine_name", "privilege_type") == [
+        ("ann", schema, "f", "EXECUTE")
+    ]
+
+
+def test_what_keys_use_is_in_the_information_schema(service: UnityService, layout: Layout, schema: str) -> None:
+    fields = Schema([Field("id", PrimitiveType("long"), nullable=False), Field("other", PrimitiveType("long"))])
+    for name in ("child", "parent"):
+        DeltaTable.create(layout.warehouse / "main" / schema / name, fields)
+    service.constraints.create(FullName("main", schema, "parent"), Constraint("pk", ["id"]))
+    service.constraints.create(FullName("main", schema, "child"), Constraint("fk", ["other"], f"main.{schema}.parent"))
+
+    used = _rows(
+        service, "constraint_column_usage", schema, "constraint_name", "table_catalog", "table_schema", "table_name", "column_name"
+    )
+    assert used == [("fk", "main", schema, "parent", "id"), ("pk", "main", schema, "parent", "id")]
+    assert _rows(service, "constraint_table_usage", schema, "constraint_name", "table_name") == [("fk", "parent"), ("pk", "parent")]

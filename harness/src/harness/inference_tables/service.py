@@ -136,6 +136,11 @@ class InferenceTables:
             self._changed.wait_for(lambda: self._thread is None or not ids & self._writers.keys(), DROP_SECONDS)
             self._dropped -= ids
 
+    def tables(self) -> Sequence[str]:
+        """Return the names of the tables that calls are logged into, or have yet to reach."""
+        with self._logs.transaction():
+            return sorted({writer.log.table for writer in self._writers.values()})
+
     @property
     def delivery(self) -> Delivery:
         """How rows reach their tables now."""

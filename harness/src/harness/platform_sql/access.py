@@ -1,9 +1,9 @@
-"""Statements about who may do what, and what things are called besides their names: grants, owners, tags, comments."""
+"""Statements about who may do what, and what is said of things besides their names: grants, owners, tags, comments, keys."""
 
 from dataclasses import dataclass
 from typing import assert_never
 
-from harness.errors import NotEmulated
+from harness.errors import ApiError, NotEmulated
 from harness.names import FullName
 from harness.platform_sql import model
 from harness.platform_sql.model import Answer, Securable
@@ -12,7 +12,9 @@ from harness.unity.grants import Change as Granting
 from harness.unity.model import Change
 from harness.unity.service import UnityService
 
-Statement = model.ChangeOwner | model.ChangeOptimization | model.ChangeTags | model.Comment | model.ChangeGrants | model.ShowGrants
+Statement = (
+    model.ChangeOwner | model.ChangeOptimization | model.ChangeTags | model.Comment | model.ChangeGrants | model.ShowGrants | model.DropKey
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Access:
 
     unity: UnityService
 
-    def carried_out(self, statement: Statement, place: Place) -> Answer:
+    def carried_out(self, statement: Statement, place: Place) -> Answer:  # noqa: PLR0911 - one case a statement
         """Carry one out; raise the platform's errors."""
         match statement:
             case model.ChangeOwner(of, principal):
@@ -30,6 +32,8 @@ class Access:
                 return self._change(of, Change(enable_predictive_optimization=to), place, "PREDICTIVE OPTIMIZATION")
             case model.Comment(on, text):
                 return self._change(on, Change(comment=text), place, "COMMENT ON")
+            case model.DropKey():
+                return self._drop_key(statement, place.full_name(statement.table, "table"))
             case model.ChangeTags():
                 return self._change_tags(statement, place)
             case model.ChangeGrants():
@@ -50,6 +54,20 @@ class Access:
             self.unity.relations.change_owner(FullName.parse(name), change.owner)
         else:
             raise NotEmulated(f"SQL: {what} of a {of.kind}")
+        return Answer()
+
+    def _drop_key(self, asked: model.DropKey, table: FullName) -> Answer:
+        keys = self.unity.constraints
+        try:
+            if asked.name:
+                keys.delete(table, asked.name, cascade=asked.cascade)
+            elif asked.columns:
+                keys.delete_foreign(table, asked.columns)
+            else:
+                keys.delete_primary(table, cascade=asked.cascade)
+        except ApiError as error:
+            if not (asked.if_exists and error.error_code == "CONSTRAINT_DOES_NOT_EXIST"):
+                raise
         return Answer()
 
     def _change_tags(self, asked: model.ChangeTags, place: Place) -> Answer:

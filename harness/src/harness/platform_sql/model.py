@@ -137,6 +137,17 @@ class ChangeTags:
 
 
 @dataclass(frozen=True, slots=True)
+class DropKey:
+    """`ALTER TABLE … DROP CONSTRAINT | PRIMARY KEY | FOREIGN KEY (…)`: `name` is empty for the latter two, `columns` of a foreign key."""
+
+    table: Names
+    name: str = ""
+    columns: tuple[str, ...] = ()
+    if_exists: bool = False
+    cascade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """`COMMENT ON CATALOG` and `COMMENT ON VOLUME`; Spark knows the others itself."""
 
@@ -184,6 +195,7 @@ Statement = (
     | ChangeOptimization
     | ChangeOptions
     | ChangeTags
+    | DropKey
     | Comment
     | ChangeGrants
     | ShowGrants

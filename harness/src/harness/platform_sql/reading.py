@@ -111,6 +111,24 @@ class _Reader(Words):
         (_, of), to = parts
         return model.ChangeOptimization(of, to)
 
+    def drop_constraint(self, parts: list[Any]) -> Any:
+        (tagged, name), given = clauses(parts)
+        return self._drop_key(tagged, given, name=one(name))
+
+    def drop_primary_key(self, parts: list[Any]) -> Any:
+        (tagged,), given = clauses(parts)
+        return self._drop_key(tagged, given)
+
+    def drop_foreign_key(self, parts: list[Any]) -> Any:
+        (tagged, *columns), given = clauses(parts)
+        return self._drop_key(tagged, given, columns=tuple(map(one, columns)))
+
+    def _drop_key(self, tagged: tuple[str, Securable], given: dict[str, Any], **key: Any) -> Any:
+        kind, of = tagged
+        if kind not in _COLUMNS_OF:
+            raise SqlError("PARSE_SYNTAX_ERROR", "42601", f"Syntax error: a {kind} has no keys.")
+        return model.DropKey(of.names, if_exists="if_exists" in given, cascade=given.get("mode") == "cascade", **key)
+
     def alter_options(self, parts: list[Any]) -> Any:
         (kind, of), options = parts
         if kind != "catalog":

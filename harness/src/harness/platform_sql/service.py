@@ -65,13 +65,10 @@ class PlatformSql:
 
     def _create_catalog(self, asked: model.CreateCatalog) -> Answer:
         try:
-            self.unity.namespaces.create_catalog(asked.name, comment=asked.comment)
+            self.unity.namespaces.create_catalog(asked.name, comment=asked.comment, options=asked.options)
         except ApiError as error:
             if not (asked.if_not_exists and error.error_code == "CATALOG_ALREADY_EXISTS"):
                 raise
-        else:
-            if asked.options:
-                self.unity.namespaces.update_catalog(asked.name, change=Change(options=dict(asked.options)))
         return Answer()
 
     def _describe_catalog(self, name: str, *, extended: bool) -> Answer:

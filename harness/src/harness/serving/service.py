@@ -233,6 +233,11 @@ class ServingService:
         """Return who made the endpoint of this id, None when there is none: permissions go by the id."""
         return next((endpoint.creator for endpoint in self._endpoints.list() if endpoint.id == endpoint_id), None)
 
+    def served_models(self) -> Sequence[tuple[str, str]]:
+        """Return which endpoint serves which registered model, or is about to."""
+        configs = ((each.name, config) for each in self._endpoints.list() for config in (each.config, each.pending) if config)
+        return sorted({(name, entity.entity_name) for name, config in configs for entity in config.entities})
+
     def served_entities(self) -> Sequence[ServedEntityRecord]:
         """Return every entity that was ever served: what `served_entity_id` in an inference table means."""
         return self._records.list()

@@ -46,6 +46,11 @@ class Asked:
     body: bytes = b""
 
 
+class _Place(msgspec.Struct):
+    catalog_name: str = ""
+    schema_name: str = ""
+
+
 class _Body(msgspec.Struct):
     name: str = ""
     catalog_name: str = ""
@@ -55,6 +60,7 @@ class _Body(msgspec.Struct):
     entity_type: str = ""
     entity_name: str = ""
     path: str = ""
+    function_info: _Place = msgspec.field(default_factory=_Place)
 
 
 def needs(asked: Asked) -> list[Need]:  # noqa: PLR0911 - one return a kind of route
@@ -111,7 +117,8 @@ def file_path(asked: Asked) -> tuple[str, bool]:
 def _of_all(asked: Asked, kind: str) -> list[Need]:
     """What a list needs, or making one more."""
     body = _body(asked)
-    place = body if asked.method == "POST" else _Body(**{key: asked.query.get(key, "") for key in ("catalog_name", "schema_name")})
+    made_in = body.function_info if kind == "functions" else body
+    place = made_in if asked.method == "POST" else _Place(**{key: asked.query.get(key, "") for key in ("catalog_name", "schema_name")})
     holder = _lowered(".".join(part for part in (place.catalog_name, place.schema_name) if part))
     if asked.method != "POST":
         names = holder.split(".") if holder else []

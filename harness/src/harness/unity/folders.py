@@ -1,6 +1,7 @@
 """The folder tree `<catalog>/<schema>/<table>`: the truth about what exists, shared with Spark and delta-rs."""
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,6 +17,8 @@ class Folders:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.still = threading.RLock()
+        """Held where several folders are looked at, and while catalogs and schemas are renamed: no listing meets half of one."""
 
     def catalog(self, name: str) -> Path:
         """Return the folder of a catalog, or raise the platform's 404."""

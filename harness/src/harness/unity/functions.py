@@ -1,4 +1,4 @@
-"""SQL functions: made by Spark, which keeps them in a schema's folder."""
+"""SQL functions: made by Spark, also when REST asks for one; it keeps them in a schema's folder."""
 
 import re
 from collections.abc import Callable
@@ -8,10 +8,12 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import ApiError
-from harness.names import FullName
+from harness.names import FullName, check_name
 from harness.unity import records
 from harness.unity.folders import Folders
+from harness.unity.function_sql import AskedFunction, create_statement
 from harness.unity.model import INFORMATION_SCHEMA, TableNotes
+from harness.unity.ports import RunSql
 from harness.unity.records import Function, Record
 
 Note = Callable[[str, Callable[[TableNotes], TableNotes]], TableNotes]
@@ -59,21 +61,24 @@ class FunctionInfo:
 class Functions:
     """Functions of schemas."""
 
-    def __init__(self, *, folders: Folders, user: str, note: Note) -> None:
+    def __init__(self, *, folders: Folders, user: str, note: Note, run_sql: RunSql) -> None:
         self._folders = folders
         self._user = user
         self._note = note
+        self._run_sql = run_sql
 
     def names(self, catalog: str, schema: str) -> list[FullName]:
         """Return the names of the functions of a schema, in order."""
         if schema == INFORMATION_SCHEMA:
             self._folders.catalog(catalog)
             return []
-        return [FullName(catalog, schema, name) for name in records.names(self._folders.schema(catalog, schema), ".functions")]
+        with self._folders.still:
+            return [FullName(catalog, schema, name) for name in records.names(self._folders.schema(catalog, schema), ".functions")]
 
     def in_schema(self, catalog: str, schema: str) -> list[FunctionInfo]:
         """Return the functions of a schema, in name order."""
-        found = ((name, records.find(self._folder(name), ".functions", name.name)) for name in self.names(catalog, schema))
+        with self._folders.still:
+            found = [(name, records.find(self._folder(name), ".functions", name.name)) for name in self.names(catalog, schema)]
         return [self._told(name, record) for name, record in found if record]
 
     def get(self, name: FullName) -> FunctionInfo:
@@ -82,6 +87,15 @@ class Functions:
         if found is None:
             raise ApiError(404, "FUNCTION_DOES_NOT_EXIST", f"Function '{name}' does not exist.")
         return self._told(name, found)
+
+    def create(self, asked: AskedFunction, *, user: str) -> FunctionInfo:
+        """Make a function, or raise the platform's error for one that cannot be."""
+        names = ((asked.catalog_name, "catalog"), (asked.schema_name, "schema"), (asked.name, "function"))
+        name = FullName(*(check_name(part, kind) for part, kind in names))
+        if name in self.names(name.catalog, name.schema):
+            raise ApiError(400, "FUNCTION_ALREADY_EXISTS", f"Function '{name}' already exists")  # Assumption: as of tables and schemas
+        self._run_sql(create_statement(name, asked))
+        return self.get(name) if user in {"", self._user} else self.change_owner(name, user)
 
     def change_owner(self, name: FullName, owner: str) -> FunctionInfo:
         """Make `owner` the owner of a function."""

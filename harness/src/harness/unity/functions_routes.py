@@ -1,4 +1,4 @@
-"""HTTP of functions. Making them takes SQL: `CREATE FUNCTION`."""
+"""HTTP of functions."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,14 +6,17 @@ from dataclasses import asdict
 import msgspec
 
 from harness.errors import ApiError
-from harness.http import AnyRoute, Call, Route
-from harness.names import FullName, check_name
+from harness.http import AnyRoute, Call
+from harness.names import FullName
 from harness.unity import pages
+from harness.unity.function_sql import AskedFunction
 from harness.unity.functions import FunctionInfo, Functions, Parameter
 from harness.unity.model import METASTORE_ID
+from harness.unity.securables_routes import asked_schema, five_routes, page_of
 
-_DOC = "https://docs.databricks.com/api/workspace/functions"
-_PATH = "/api/2.1/unity-catalog/functions"
+
+class _Create(msgspec.Struct):
+    function_info: AskedFunction
 
 
 class _Update(msgspec.Struct):
@@ -23,31 +26,30 @@ class _Update(msgspec.Struct):
 def functions_routes(functions: Functions) -> list[AnyRoute]:
     """Return the routes of `w.functions`."""
 
-    def list_functions(call: Call) -> object:
-        catalog, schema = check_name(call.require("catalog_name"), "catalog"), check_name(call.require("schema_name"), "schema")
-        found = pages.page(functions.in_schema(catalog, schema), pages.asked(call.query), lambda each: each.name)
-        return found.body("functions", _function)
+    def create(call: Call) -> object:
+        return _function(functions.create(call.json(_Create).function_info, user=call.user))
 
-    def get(call: Call) -> object:
-        return _function(functions.get(FullName.parse(call.params["name"], "function")))
+    def listed(call: Call) -> object:
+        return page_of("functions", functions.in_schema(*asked_schema(call)), pages.asked(call.query), _function)
 
     def update(call: Call) -> object:
         owner = call.json(_Update).owner
         if owner is None:
             raise ApiError(400, "INVALID_PARAMETER_VALUE", f"PATCH {call.path}: nothing to update; expected owner")
-        return _function(functions.change_owner(FullName.parse(call.params["name"], "function"), owner))
+        return _function(functions.change_owner(_name(call.params["name"]), owner))
 
-    def delete(call: Call) -> object:
-        functions.delete(FullName.parse(call.params["name"], "function"))
-        return {}
+    return five_routes(
+        "functions",
+        create=create,
+        listed=listed,
+        get=lambda name: _function(functions.get(_name(name))),
+        update=update,
+        delete=lambda call: functions.delete(_name(call.params["name"])),
+    )
 
-    one = f"{_PATH}/{{name}}"
-    return [
-        Route("GET", _PATH, list_functions, f"{_DOC}/list"),
-        Route("GET", one, get, f"{_DOC}/get"),
-        Route("PATCH", one, update, f"{_DOC}/update"),
-        Route("DELETE", one, delete, f"{_DOC}/delete"),
-    ]
+
+def _name(text: str) -> FullName:
+    return FullName.parse(text, "function")
 
 
 def _function(found: FunctionInfo) -> dict[str, object]:

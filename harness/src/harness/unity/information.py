@@ -75,6 +75,22 @@ REFERENTIAL_CONSTRAINTS = _relation(
     "referential_constraints",
     f"{_KEY} unique_constraint_catalog unique_constraint_schema unique_constraint_name match_option update_rule delete_rule",
 )
+CONSTRAINT_TABLE_USAGE = _relation("constraint_table_usage", f"{_TABLE} {_KEY}")
+CONSTRAINT_COLUMN_USAGE = _relation("constraint_column_usage", f"{_TABLE} column_name {_KEY}")
+PARAMETERS = _relation(
+    "parameters",
+    "specific_catalog specific_schema specific_name ordinal_position:INT parameter_mode is_result as_locator parameter_name data_type"
+    f" full_data_type {_DATA_TYPE} parameter_default comment",
+)
+ROUTINE_COLUMNS = _relation(
+    "routine_columns",
+    f"specific_catalog specific_schema specific_name ordinal_position:INT column_name data_type full_data_type {_DATA_TYPE} comment",
+)
+ROUTINE_PRIVILEGES = _relation(
+    "routine_privileges",
+    "grantor grantee specific_catalog specific_schema specific_name routine_catalog routine_schema routine_name privilege_type"
+    " is_grantable inherited_from",
+)
 CATALOG_PRIVILEGES = _relation("catalog_privileges", "grantor grantee catalog_name privilege_type is_grantable inherited_from")
 SCHEMA_PRIVILEGES = _relation("schema_privileges", "grantor grantee catalog_name schema_name privilege_type is_grantable inherited_from")
 TABLE_PRIVILEGES = _relation("table_privileges", f"grantor grantee {_TABLE} privilege_type is_grantable inherited_from")
@@ -96,9 +112,14 @@ RELATIONS: Mapping[str, Relation] = {
         CATALOGS,
         COLUMN_TAGS,
         COLUMNS,
+        CONSTRAINT_COLUMN_USAGE,
+        CONSTRAINT_TABLE_USAGE,
         INFORMATION_SCHEMA_CATALOG_NAME,
         KEY_COLUMN_USAGE,
+        PARAMETERS,
         REFERENTIAL_CONSTRAINTS,
+        ROUTINE_COLUMNS,
+        ROUTINE_PRIVILEGES,
         ROUTINES,
         SCHEMA_PRIVILEGES,
         SCHEMA_TAGS,

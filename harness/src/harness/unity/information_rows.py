@@ -9,6 +9,7 @@ from harness.unity import information as model
 from harness.unity.functions import FunctionInfo
 from harness.unity.grants import Inherited
 from harness.unity.information import RELATIONS, Row, Value
+from harness.unity.information_routines import columns, parameters, routine
 from harness.unity.model import CatalogRecord, Constraint, SchemaRecord, TableInfo, VolumeRecord
 from harness.unity.service import UnityService
 
@@ -52,7 +53,12 @@ class InformationSchema:
             "volume_privileges": lambda schema: chain.from_iterable(
                 self._privileges(model.VOLUME_PRIVILEGES, "volume", each.full_name) for each in self._volumes(schema)
             ),
-            "routines": lambda schema: map(_routine, self.unity.functions.in_schema(schema.catalog_name, schema.name)),
+            "routines": lambda schema: map(routine, self._functions(schema)),
+            "parameters": lambda schema: chain.from_iterable(map(parameters, self._functions(schema))),
+            "routine_columns": lambda schema: chain.from_iterable(map(columns, self._functions(schema))),
+            "routine_privileges": lambda schema: chain.from_iterable(
+                self._privileges(model.ROUTINE_PRIVILEGES, "function", each.full_name) for each in self._functions(schema)
+            ),
         }
         if relation in by_schema:
             return chain.from_iterable(by_schema[relation](schema) for schema in schemas)
@@ -66,6 +72,8 @@ class InformationSchema:
             "views": lambda: [_view(table)] if table.table_type == "VIEW" else (),
             "table_constraints": lambda: [_constraint(table, key) for key in table.constraints],
             "key_column_usage": lambda: (row for key in table.constraints for row in _key_columns(table, key)),
+            "constraint_table_usage": lambda: [_used(table, key) for key in table.constraints],
+            "constraint_column_usage": lambda: [row for key in table.constraints for row in _used_columns(table, key)],
             "referential_constraints": lambda: [self._referring(table, key) for key in table.constraints if key.parent_table],
             "table_tags": lambda: self._tags("tables", table.full_name),
             "column_tags": lambda: ((*_place(table).values(), column, tag.key, tag.value) for column, tag in self.unity.column_tags(table)),
@@ -82,6 +90,12 @@ class InformationSchema:
     def _volumes(self, schema: SchemaRecord) -> list[VolumeRecord]:
         try:
             return self.unity.volumes.in_schema(schema.catalog_name, schema.name)
+        except ApiError:  # gone since it was listed
+            return []
+
+    def _functions(self, schema: SchemaRecord) -> list[FunctionInfo]:
+        try:
+            return self.unity.functions.in_schema(schema.catalog_name, schema.name)
         except ApiError:  # gone since it was listed
             return []
 
@@ -102,7 +116,8 @@ class InformationSchema:
 
     def _privileges(self, relation: model.Relation, kind: str, full_name: str) -> Iterator[Row]:
         names = [column for column in relation.columns if column.endswith(("_catalog", "_schema", "_name"))]
-        place: dict[str, Value] = dict(zip(names, full_name.split("."), strict=True))
+        parts = full_name.split(".")
+        place: dict[str, Value] = dict(zip(names, parts * (len(names) // len(parts)), strict=True))  # of routines the names are told twice
         try:
             held = self.unity.grants.effective(kind, full_name)
         except ApiError:  # gone since it was listed
@@ -129,7 +144,7 @@ class InformationSchema:
 
     def _referring(self, table: TableInfo, key: Constraint) -> Row:
         catalog, schema, _ = key.parent_table.split(".")
-        parents = self.unity.tables.find(key.parent_table)
+        parents = self.unity.relations.find(key.parent_table)
         unique = next((each.name for each in parents.constraints if not each.parent_table), None) if parents else None
         return model.REFERENTIAL_CONSTRAINTS.row(
             constraint_catalog=table.catalog_name,
@@ -219,36 +234,24 @@ def _constraint(found: TableInfo, key: Constraint) -> Row:
     return model.TABLE_CONSTRAINTS.row(**_constrained(found, key), constraint_type=kind, **_FIXED)
 
 
+def _used(found: TableInfo, key: Constraint) -> Row:
+    # Assumption: as in the SQL standard a foreign key uses the table that it refers to, and is told in the catalog that has it.
+    return model.CONSTRAINT_TABLE_USAGE.row(**{**_constrained(found, key), **_referred(found, key)})
+
+
+def _used_columns(found: TableInfo, key: Constraint) -> Iterator[Row]:
+    used = {**_constrained(found, key), **_referred(found, key)}
+    for column in key.parent_columns or key.child_columns:
+        yield model.CONSTRAINT_COLUMN_USAGE.row(**used, column_name=column)
+
+
+def _referred(found: TableInfo, key: Constraint) -> dict[str, Value]:
+    names = (key.parent_table or found.full_name).split(".")
+    return dict(zip(("table_catalog", "table_schema", "table_name"), names, strict=True))
+
+
 def _key_columns(found: TableInfo, key: Constraint) -> Iterator[Row]:
     for position, column in enumerate(key.child_columns, 1):
         place = _constrained(found, key)
         within = position if key.parent_table else None
         yield model.KEY_COLUMN_USAGE.row(**place, column_name=column, ordinal_position=position, position_in_unique_constraint=within)
-
-
-def _routine(found: FunctionInfo) -> Row:
-    names: dict[str, Value] = {
-        f"{prefix}_{part}": value
-        for prefix in ("specific", "routine")
-        for part, value in (("catalog", found.catalog_name), ("schema", found.schema_name), ("name", found.name))
-    }
-    # Assumption: of a table function the type is TABLE.
-    data_type: dict[str, Value] = {"data_type": "TABLE", "full_data_type": found.full_data_type}
-    if found.data_type != "TABLE_TYPE":
-        precision, _, scale = found.full_data_type.partition("(")[2].rstrip(")").partition(",")
-        data_type = model.data_type(found.data_type, found.full_data_type, int(precision or 10), scale=int(scale or 0))
-    return model.ROUTINES.row(
-        **names,
-        routine_type="FUNCTION",
-        **data_type,
-        routine_body="SQL",
-        routine_definition=found.routine_definition,
-        parameter_style="S",
-        is_deterministic="YES" if found.is_deterministic else "NO",
-        sql_data_access=found.sql_data_access,
-        is_null_call="YES",
-        security_type="DEFINER",
-        as_locator="NO",
-        comment=found.comment,
-        **_changes(found.created_at, found.owner, found.updated_at, by=found.owner),
-    )

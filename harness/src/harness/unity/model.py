@@ -132,7 +132,6 @@ class TableNotes:
     """What is known of a table beside its log."""
 
     owner: str = ""
-    constraints: list[Constraint] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from harness.unity.model import METASTORE_ID
 from harness.unity.registry_model import ModelVersion, RegisteredModel
 
 
@@ -15,11 +16,12 @@ def model_info(found: RegisteredModel, *, listed: bool = False, aliases: bool = 
         "schema_name": schema,
         "full_name": found.name,
         "comment": found.description,
-        "owner": found.user_id,
+        "owner": found.owner or found.user_id,
         "created_by": found.user_id,
         "created_at": found.creation_timestamp,
         "updated_at": found.last_updated_timestamp,
         "storage_location": f"/Models/{catalog}/{schema}/{name}",
+        "metastore_id": METASTORE_ID,
     }
     if listed:
         return body
@@ -45,6 +47,7 @@ def version_info(found: ModelVersion, model: RegisteredModel | None = None, *, l
         "created_at": found.creation_timestamp,
         "updated_at": found.last_updated_timestamp,
         "storage_location": found.storage_location,
+        "metastore_id": METASTORE_ID,
     }
     if found.run_tracking_server_id.isdecimal():
         body["run_workspace_id"] = int(found.run_tracking_server_id)

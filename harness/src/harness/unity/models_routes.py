@@ -17,7 +17,8 @@ from harness.unity.models_json import model_info
 from harness.unity.pages import asked as asked_page
 from harness.unity.pages import page
 from harness.unity.registry import ModelRegistry
-from harness.unity.registry_model import RegisteredModel
+from harness.unity.registry_model import RegisteredModel, renamed
+from harness.unity.registry_routes import RenameModel
 
 _DOC = "https://docs.databricks.com/api/workspace/registeredmodels"
 _MODELS = "/api/2.1/unity-catalog/models"
@@ -45,10 +46,17 @@ class _SetAlias(msgspec.Struct):
     version_num: int
 
 
-def models_routes(registry: ModelRegistry) -> list[AnyRoute]:
+def models_routes(registry: ModelRegistry, rename: RenameModel) -> list[AnyRoute]:
     """Return the routes of `w.registered_models`, `w.model_versions` and mlflow's newer dialect."""
     # versions first: `models/versions` would read as a model of that name
-    return [*model_versions_routes(registry), *_model_routes(registry), *_alias_routes(registry), *model_tags_routes(registry), _SLASHES]
+    return [
+        *model_versions_routes(registry),
+        *_model_routes(registry),
+        _update_route(registry, rename),
+        *_alias_routes(registry),
+        *model_tags_routes(registry),
+        _SLASHES,
+    ]
 
 
 async def _slashes(request: Request) -> NoReturn:
@@ -61,17 +69,19 @@ async def _slashes(request: Request) -> NoReturn:
 _SLASHES = RawRoute(("GET", "POST", "PUT", "PATCH", "DELETE"), f"{_MODELS}/{{path:path}}", _slashes, _DOC)
 
 
-def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
-    def info(found: RegisteredModel, *, aliases: bool = True) -> object:
-        told = {"deployment_job_id": found.deployment_job_id, "deployment_job_state": registry.deployment_state(found)}
-        return {**model_info(found, aliases=aliases), **told}
+def _whole(registry: ModelRegistry, found: RegisteredModel, *, aliases: bool = True) -> object:
+    """Return a model with its deployment job."""
+    told = {"deployment_job_id": found.deployment_job_id, "deployment_job_state": registry.deployment_state(found)}
+    return {**model_info(found, aliases=aliases), **told}
 
+
+def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
     def create(call: Call) -> object:
         asked = call.json(_CreateModel)
         within = (check_name(asked.catalog_name, "catalog"), check_name(asked.schema_name, "schema"))
         name = ".".join((*within, check_name(asked.name, "model")))
         told = {"description": asked.comment, "deployment_job_id": asked.deployment_job_id}
-        return info(registry.create(name, user=call.user, tags=as_tags(asked.tags), **told))
+        return _whole(registry, registry.create(name, user=call.user, tags=as_tags(asked.tags), **told))
 
     def list_models(call: Call) -> object:
         catalog, schema = call.query.get("catalog_name", ""), call.query.get("schema_name", "")
@@ -84,16 +94,7 @@ def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
         return found.body("registered_models", lambda each: model_info(each, listed=True))
 
     def get(call: Call) -> object:
-        return info(registry.get(call.params["name"]), aliases=call.query.get("include_aliases", "false").lower() == "true")
-
-    def update(call: Call) -> object:
-        asked = call.json(_UpdateModel)
-        for field in ("new_name", "owner"):
-            if getattr(asked, field) is not None:
-                raise NotEmulated(f"PATCH {_MODELS}/{{name}} with {field}")
-        found = registry.get(call.params["name"])
-        found = found if asked.comment is None else registry.describe(found.name, asked.comment)
-        return info(found if asked.deployment_job_id is None else registry.connect(found.name, asked.deployment_job_id))
+        return _whole(registry, registry.get(call.params["name"]), aliases=call.query.get("include_aliases", "false").lower() == "true")
 
     def delete(call: Call) -> object:
         registry.delete(call.params["name"])
@@ -104,9 +105,24 @@ def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
         Route("POST", _MODELS, create, f"{_DOC}/create"),
         Route("GET", _MODELS, list_models, f"{_DOC}/list"),
         Route("GET", one, get, f"{_DOC}/get"),
-        Route("PATCH", one, update, f"{_DOC}/update"),
         Route("DELETE", one, delete, f"{_DOC}/delete"),
     ]
+
+
+def _update_route(registry: ModelRegistry, rename: RenameModel) -> Route:
+    def update(call: Call) -> object:
+        asked = call.json(_UpdateModel)
+        found = registry.get(call.params["name"])
+        if asked.new_name is not None:
+            # databricks-sdk sends the name alone, mlflow's newer dialect all three levels
+            found = rename(found.name, renamed(found.name, asked.new_name) if "." in asked.new_name else asked.new_name)
+        if asked.owner is not None:
+            found = registry.change_owner(found.name, asked.owner)
+        if asked.deployment_job_id is not None:
+            found = registry.connect(found.name, asked.deployment_job_id)
+        return _whole(registry, found if asked.comment is None else registry.describe(found.name, asked.comment))
+
+    return Route("PATCH", f"{_MODELS}/{{name}}", update, f"{_DOC}/update")
 
 
 def _alias_routes(registry: ModelRegistry) -> list[AnyRoute]:

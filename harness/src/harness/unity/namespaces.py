@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from harness.clock import Clock, millis
 from harness.config import CATALOGS
-from harness.errors import ApiError, NotEmulated
+from harness.errors import ApiError
 from harness.ids import Ids
 from harness.names import check_name, split_name
 from harness.state import Store
@@ -47,12 +47,18 @@ class Namespaces:
         return self._catalog(self._folders.catalog(wanted)) or _gone(self._folders.catalog(wanted))
 
     def create_catalog(
-        self, name: str, *, comment: str = "", properties: Mapping[str, str] = _NO_PROPERTIES, user: str = ""
+        self,
+        name: str,
+        *,
+        comment: str = "",
+        properties: Mapping[str, str] = _NO_PROPERTIES,
+        options: Mapping[str, str] = _NO_PROPERTIES,
+        user: str = "",
     ) -> CatalogRecord:
         """Make a catalog with its schema `default`, and tell Spark."""
         wanted = check_name(name, "catalog")
         folder = self._folders.root / wanted
-        known = self._about(user, comment, properties)
+        known = replace(self._about(user, comment, properties), options=dict(options))
 
         def fill(new: Path) -> None:
             about.write(new, known)
@@ -65,11 +71,9 @@ class Namespaces:
         return self._catalog_record(folder, known)
 
     def update_catalog(self, name: str, comment: str | None = None, *, change: Change = _NOTHING, user: str = "") -> CatalogRecord:
-        """Change what is given of a catalog."""
+        """Change what is given of a catalog, but its name."""
         with self._store.transaction():
             found = self.catalog(name)
-            if change.new_name is not None and check_name(change.new_name, "catalog") != found.name:
-                raise NotEmulated("renaming a catalog (PATCH catalogs with new_name)")
             about.write(self._folders.catalog(found.name), self._changed(found.about, change.with_comment(comment), user))
             return self.catalog(found.name)
 
@@ -88,8 +92,9 @@ class Namespaces:
 
     def schemas(self, catalog: str) -> list[SchemaRecord]:
         """Return the schemas of a catalog, in name order; `information_schema` is not among them."""
-        folder = self._folders.catalog(check_name(catalog, "catalog"))
-        found = [self._schema(child) for child in visible(folder) if child.name != INFORMATION_SCHEMA]
+        wanted = check_name(catalog, "catalog")
+        with self._folders.still:
+            found = [self._schema(child) for child in visible(self._folders.catalog(wanted)) if child.name != INFORMATION_SCHEMA]
         return [each for each in found if each]
 
     def schema(self, catalog: str, name: str) -> SchemaRecord:
@@ -129,12 +134,10 @@ class Namespaces:
         raise ApiError(400, "SCHEMA_ALREADY_EXISTS", f"Schema '{above}.{wanted}' already exists")
 
     def update_schema(self, full_name: str, *, comment: str | None = None, change: Change = _NOTHING, user: str = "") -> SchemaRecord:
-        """Change what is given of a schema."""
+        """Change what is given of a schema, but its name."""
         with self._store.transaction():
             found = self.schema(*split_schema(full_name))
             self.refuse_system(found, "changed")
-            if change.new_name is not None and check_name(change.new_name, "schema") != found.name:
-                raise NotEmulated("renaming a schema (PATCH schemas with new_name)")
             folder = self._folders.schema(found.catalog_name, found.name)
             about.write(folder, self._changed(found.about, change.with_comment(comment), user))
             return self.schema(found.catalog_name, found.name)

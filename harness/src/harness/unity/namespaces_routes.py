@@ -4,15 +4,13 @@ import msgspec
 
 from harness.config import ISOLATED_USERS
 from harness.errors import NotEmulated
-from harness.http import AnyRoute, Call, Route
+from harness.http import AnyRoute, Call
 from harness.unity import pages, rendering
 from harness.unity.about import Isolation, Optimization
 from harness.unity.model import Change
 from harness.unity.namespaces import split_schema
+from harness.unity.securables_routes import PREFIX, five_routes, is_forced, page_of
 from harness.unity.service import UnityService
-
-_DOC = "https://docs.databricks.com/api/workspace"
-_PREFIX = "/api/2.1/unity-catalog"
 
 
 class _CreateCatalog(msgspec.Struct):
@@ -61,37 +59,28 @@ def _catalog_routes(service: UnityService) -> list[AnyRoute]:
 
     def create(call: Call) -> object:
         asked = call.json(_CreateCatalog)
-        for field in ("storage_root", "connection_name", "provider_name", "share_name", "custom_max_retention_hours"):
-            if getattr(asked, field) is not None:
-                raise NotEmulated(f"POST {_PREFIX}/catalogs with {field}")
-        if asked.options:
-            raise NotEmulated(f"POST {_PREFIX}/catalogs with options")
-        made = catalogs.create_catalog(asked.name, comment=asked.comment, properties=asked.properties, user=call.user)
+        _refuse(asked, "catalogs", "storage_root", "connection_name", "provider_name", "share_name", "custom_max_retention_hours")
+        made = catalogs.create_catalog(
+            asked.name, comment=asked.comment, properties=asked.properties, options=asked.options, user=call.user
+        )
         return rendering.catalog(made)
 
-    def list_catalogs(call: Call) -> object:
+    def listed(call: Call) -> object:
         wanted = pages.asked(call.query)
         found = [each for each in catalogs.catalogs() if call.shows(each.owner) or not each.owner.endswith(ISOLATED_USERS)]
-        return pages.page(found, wanted, lambda each: each.name).body("catalogs", rendering.catalog)
-
-    def get(call: Call) -> object:
-        return rendering.catalog(catalogs.catalog(call.params["name"]))
+        return page_of("catalogs", found, wanted, rendering.catalog)
 
     def update(call: Call) -> object:
-        return rendering.catalog(catalogs.update_catalog(call.params["name"], change=call.json(_Update).change(), user=call.user))
+        return rendering.catalog(service.update_catalog(call.params["name"], call.json(_Update).change(), user=call.user))
 
-    def delete(call: Call) -> object:
-        service.delete_catalog(call.params["name"], force=_force(call))
-        return {}
-
-    one = f"{_PREFIX}/catalogs/{{name}}"
-    return [
-        Route("POST", f"{_PREFIX}/catalogs", create, f"{_DOC}/catalogs/create"),
-        Route("GET", f"{_PREFIX}/catalogs", list_catalogs, f"{_DOC}/catalogs/list"),
-        Route("GET", one, get, f"{_DOC}/catalogs/get"),
-        Route("PATCH", one, update, f"{_DOC}/catalogs/update"),
-        Route("DELETE", one, delete, f"{_DOC}/catalogs/delete"),
-    ]
+    return five_routes(
+        "catalogs",
+        create=create,
+        listed=listed,
+        get=lambda name: rendering.catalog(catalogs.catalog(name)),
+        update=update,
+        delete=lambda call: service.delete_catalog(call.params["name"], force=is_forced(call)),
+    )
 
 
 def _schema_routes(service: UnityService) -> list[AnyRoute]:
@@ -99,40 +88,32 @@ def _schema_routes(service: UnityService) -> list[AnyRoute]:
 
     def create(call: Call) -> object:
         asked = call.json(_CreateSchema)
-        for field in ("storage_root", "custom_max_retention_hours"):
-            if getattr(asked, field) is not None:
-                raise NotEmulated(f"POST {_PREFIX}/schemas with {field}")
+        _refuse(asked, "schemas", "storage_root", "custom_max_retention_hours")
         made = schemas.create_schema(asked.catalog_name, asked.name, comment=asked.comment, properties=asked.properties, user=call.user)
         return rendering.schema(made)
 
-    def list_schemas(call: Call) -> object:
+    def listed(call: Call) -> object:
         catalog, wanted = call.require("catalog_name"), pages.asked(call.query)
         every = [*schemas.schemas(catalog), schemas.information_schema(catalog)]
-        found = pages.page(sorted(every, key=lambda each: each.name), wanted, lambda each: each.name)
-        return found.body("schemas", rendering.schema)
-
-    def get(call: Call) -> object:
-        return rendering.schema(schemas.schema(*split_schema(call.params["name"])))
+        return page_of("schemas", sorted(every, key=lambda each: each.name), wanted, rendering.schema)
 
     def update(call: Call) -> object:
         asked = call.json(_Update)
         if asked.isolation_mode or asked.options is not None:
-            raise NotEmulated(f"PATCH {_PREFIX}/schemas with isolation_mode or options")
-        return rendering.schema(schemas.update_schema(call.params["name"], change=asked.change(), user=call.user))
+            raise NotEmulated(f"PATCH {PREFIX}/schemas with isolation_mode or options")
+        return rendering.schema(service.update_schema(call.params["name"], asked.change(), user=call.user))
 
-    def delete(call: Call) -> object:
-        service.delete_schema(call.params["name"], force=_force(call))
-        return {}
-
-    one = f"{_PREFIX}/schemas/{{name}}"
-    return [
-        Route("POST", f"{_PREFIX}/schemas", create, f"{_DOC}/schemas/create"),
-        Route("GET", f"{_PREFIX}/schemas", list_schemas, f"{_DOC}/schemas/list"),
-        Route("GET", one, get, f"{_DOC}/schemas/get"),
-        Route("PATCH", one, update, f"{_DOC}/schemas/update"),
-        Route("DELETE", one, delete, f"{_DOC}/schemas/delete"),
-    ]
+    return five_routes(
+        "schemas",
+        create=create,
+        listed=listed,
+        get=lambda name: rendering.schema(schemas.schema(*split_schema(name))),
+        update=update,
+        delete=lambda call: service.delete_schema(call.params["name"], force=is_forced(call)),
+    )
 
 
-def _force(call: Call) -> bool:
-    return call.query.get("force", "false").lower() == "true"
+def _refuse(asked: msgspec.Struct, kind: str, *fields: str) -> None:
+    for field in fields:
+        if getattr(asked, field) is not None:
+            raise NotEmulated(f"POST {PREFIX}/{kind} with {field}")

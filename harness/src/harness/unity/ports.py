@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from harness.names import FullName
 
 CatalogCreated = Callable[[str], None]  # Spark must be told: it lists only catalogs it has met
+RunSql = Callable[[str], None]  # Spark carries a statement out, or the platform's error says why not
 TableDropped = Callable[[FullName], None]  # Spark must forget what it has cached under the name
 ModelsChanged = Callable[[], None]  # workers must let go of what they have loaded: an alias may point elsewhere
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from harness.clock import Clock, millis
 from harness.errors import ApiError
-from harness.names import FullName
+from harness.names import FullName, moved
 from harness.state import Documents, Store
 from harness.unity import registry_model as rules
 from harness.unity.folders import Folders
@@ -126,6 +126,17 @@ class PromptRegistry:
         if alias not in found.aliases:
             raise missing(f"Alias '{alias}' of prompt '{found.name}'")
         return self.version(name, found.aliases[alias])
+
+    def follow(self, origin: str, target: str) -> None:
+        """Call the prompts of a schema or a catalog by a new name; ids, numbers and times stay."""
+        for found in self._prompts.list(origin):
+            if name := moved(found.name, origin, target):
+                self._prompts.delete(found.name)
+                self._prompts.put(name, replace(found, name=name))
+        for version in self._versions.list(origin):
+            if name := moved(version.name, origin, target):
+                self._versions.delete(rules.version_key(version.name, version.version))
+                self._versions.put(rules.version_key(name, version.version), replace(version, name=name))
 
     def _put(self, prompt: Prompt) -> Prompt:
         return self._prompts.put(prompt.name, replace(prompt, last_updated_timestamp=self._now()))

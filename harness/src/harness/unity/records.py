@@ -75,7 +75,7 @@ def find(schema: Path, kind: Kind, name: str) -> Record | None:
             content = _types[kind](file.read())
     except FileNotFoundError:
         return None
-    identity = f"{schema}/{kind}/{name}/{status.st_ino}/{status.st_mtime_ns}"
+    identity = f"{kind}/{status.st_ino}/{status.st_mtime_ns}"  # neither name nor place: it stays itself when these are changed
     return Record(str(uuid5(NAMESPACE_URL, identity)), status.st_mtime_ns // 10**6, content)
 
 

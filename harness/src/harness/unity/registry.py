@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.clock import Clock, millis
 from harness.errors import ApiError
 from harness.ids import Ids
+from harness.names import moved
 from harness.state import Documents, Store
 from harness.unity import deployments
 from harness.unity import registry_model as rules
@@ -54,8 +55,7 @@ class ModelRegistry:
         full = rules.model_name(name)
         self._folders.schema(full.catalog, full.schema)
         with self._models.transaction():
-            if self._models.get(str(full)) is not None:
-                raise ApiError(409, "RESOURCE_ALREADY_EXISTS", f"Registered Model '{full}' already exists.")
+            self.require_free(str(full))
             now = self._now()
             made = RegisteredModel(
                 str(full), self._ids.uuid(), user, now, now, description, dict(tags), deployment_job_id=deployment_job_id
@@ -74,6 +74,16 @@ class ModelRegistry:
         """Return the models of the registry, of one catalog, or of one schema."""
         return self._models.list("".join(f"{part}." for part in (catalog, schema) if part))
 
+    def require_free(self, name: str) -> None:
+        """Raise the registry's 409 when there is a model of this name."""
+        if self._models.get(name) is not None:
+            raise ApiError(409, "RESOURCE_ALREADY_EXISTS", f"Registered Model '{name}' already exists.")
+
+    def touch(self, name: str) -> RegisteredModel:
+        """Note that a model changed now."""
+        with self._models.transaction():
+            return self._put(self.get(name))
+
     def describe(self, name: str, description: str) -> RegisteredModel:
         """Change the description of a model."""
         with self._models.transaction():
@@ -83,6 +93,13 @@ class ModelRegistry:
         """Let a job run for each version from now on; none when its id is empty."""
         with self._models.transaction():
             return self._put(replace(self.get(name), deployment_job_id=deployment_job_id))
+
+    def change_owner(self, name: str, owner: str) -> RegisteredModel:
+        """Make `owner` the owner of a model."""
+        if not owner:
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Registered Model '{name}': owner must not be empty")
+        with self._models.transaction():
+            return self._put(replace(self.get(name), owner=owner))
 
     def delete(self, name: str) -> None:
         """Remove a model, its versions and their files."""
@@ -230,6 +247,18 @@ class ModelRegistry:
 
     def _files(self, version: ModelVersion) -> Path:
         return self._root.joinpath(*version.name.split("."), version.version)
+
+    def follow(self, origin: str, target: str) -> None:
+        """Call a model, or the models of a schema or a catalog, by a new name; ids, numbers and times stay."""
+        for found in self._models.list(origin):
+            if name := moved(found.name, origin, target):
+                self._models.delete(found.name)
+                self._models.put(name, replace(found, name=name))
+        for version in self._versions.list(origin):
+            if name := moved(version.name, origin, target):
+                self._versions.delete(version_key(version.name, version.version))
+                self._versions.put(version_key(name, version.version), replace(version, name=name))
+        self._on_change()
 
     def _put(self, model: RegisteredModel) -> RegisteredModel:
         return self._models.put(model.name, replace(model, last_updated_timestamp=self._now()))

@@ -35,6 +35,8 @@ class RegisteredModel:
     aliases: dict[str, str] = field(default_factory=dict)
     last_version: int = 0
     deployment_job_id: str = ""
+    owner: str = ""
+    """Empty: who made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,15 @@ def model_name(text: str) -> FullName:
     if text.count(".") != 2:
         raise ApiError(400, "INVALID_PARAMETER_VALUE", _THREE_LEVELS)
     return FullName.parse(text, "model")
+
+
+def renamed(name: str, new_name: str) -> str:
+    """Return the last part of the new full name of a model; raise the registry's error when the others are not as they were."""
+    old, new = model_name(name), model_name(new_name)
+    if (new.catalog, new.schema) != (old.catalog, old.schema):
+        message = f"Registered Model '{old}' cannot be renamed to '{new}': it stays in its schema"  # Assumption: so, and the wording
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
+    return new.name
 
 
 def version_key(name: str, version: str) -> str:

@@ -3,20 +3,23 @@
 Wire shapes: mlflow's `databricks_uc_registry_messages.proto`, version 3.17.2.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import msgspec
 
-from harness.errors import NotEmulated
 from harness.http import AnyRoute, Call, Route
 from harness.unity.model_tags_routes import TagPair, as_tags
 from harness.unity.pages import LONG_PAGE_SIZE, page
 from harness.unity.pages import asked as asked_page
 from harness.unity.registry import ModelRegistry
-from harness.unity.registry_model import ModelVersion, RegisteredModel, default_storage, newest_first
+from harness.unity.registry_model import ModelVersion, RegisteredModel, default_storage, newest_first, renamed
 
 _DOC = "https://mlflow.org/docs/latest/ml/model-registry/ (registry URI databricks-uc)"
 PREFIX = "/api/2.0/mlflow/unity-catalog"
+
+RenameModel = Callable[[str, str], RegisteredModel]
+"""Gives a model another name in its schema."""
 
 
 class _Asked(msgspec.Struct):
@@ -37,12 +40,12 @@ class _Asked(msgspec.Struct):
     deployment_job_id: str | None = None
 
 
-def registry_routes(registry: ModelRegistry) -> list[AnyRoute]:
+def registry_routes(registry: ModelRegistry, rename: RenameModel) -> list[AnyRoute]:
     """Return the routes of the dialect that mlflow speaks by default."""
-    return [*_model_routes(registry), *_version_routes(registry), *_alias_and_tag_routes(registry), *_artifact_routes(registry)]
+    return [*_model_routes(registry, rename), *_version_routes(registry), *_alias_and_tag_routes(registry), *_artifact_routes(registry)]
 
 
-def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
+def _model_routes(registry: ModelRegistry, rename: RenameModel) -> list[AnyRoute]:
     def render(found: RegisteredModel) -> object:
         return {"registered_model": {**render_model(found), "deployment_job_state": registry.deployment_state(found)}}
 
@@ -56,11 +59,11 @@ def _model_routes(registry: ModelRegistry) -> list[AnyRoute]:
 
     def update(call: Call) -> object:
         asked = call.json(_Asked)
-        if asked.new_name and asked.new_name != asked.name:
-            raise NotEmulated(f"PATCH {PREFIX}/registered-models/update with new_name")
         found = registry.get(asked.name)
-        found = found if asked.description is None else registry.describe(asked.name, asked.description)
-        return render(found if asked.deployment_job_id is None else registry.connect(asked.name, asked.deployment_job_id))
+        if asked.new_name:
+            found = rename(found.name, renamed(found.name, asked.new_name))
+        found = found if asked.description is None else registry.describe(found.name, asked.description)
+        return render(found if asked.deployment_job_id is None else registry.connect(found.name, asked.deployment_job_id))
 
     def delete(call: Call) -> object:
         registry.delete(call.json(_Asked).name)
@@ -192,7 +195,7 @@ def _artifact_routes(registry: ModelRegistry) -> list[AnyRoute]:
 def render_model(found: RegisteredModel, *, searched: bool = False) -> dict[str, object]:
     """Return a model as JSON; search results carry no tags and aliases, as on the platform."""
     body = asdict(found)
-    for kept in ("registered_model_id", "last_version"):
+    for kept in ("registered_model_id", "last_version", "owner"):
         del body[kept]
     if searched:
         return {**body, "tags": [], "aliases": []}

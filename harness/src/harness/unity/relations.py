@@ -8,7 +8,7 @@ from harness.errors import ApiError
 from harness.names import FullName
 from harness.unity import information, records
 from harness.unity.columns import columns
-from harness.unity.folders import Folders
+from harness.unity.folders import Folders, visible
 from harness.unity.model import INFORMATION_SCHEMA, CatalogRecord, TableInfo
 from harness.unity.records import External, Record, View
 from harness.unity.tables import Tables, read
@@ -32,10 +32,11 @@ class Relations:
         if schema == INFORMATION_SCHEMA:
             self._folders.catalog(catalog)
             return {FullName(catalog, schema, name): "VIEW" for name in sorted(information.RELATIONS)}
-        folder = self._folders.schema(catalog, schema)
-        found = dict.fromkeys(self._folders.tables(catalog, schema), "MANAGED")
-        found |= {FullName(catalog, schema, name): "EXTERNAL" for name in records.names(folder, ".external")}
-        found |= {FullName(catalog, schema, name): "VIEW" for name in records.names(folder, ".views")}
+        with self._folders.still:
+            folder = self._folders.schema(catalog, schema)
+            found = dict.fromkeys(self._folders.tables(catalog, schema), "MANAGED")
+            found |= {FullName(catalog, schema, name): "EXTERNAL" for name in records.names(folder, ".external")}
+            found |= {FullName(catalog, schema, name): "VIEW" for name in records.names(folder, ".views")}
         return dict(sorted(found.items()))
 
     def names(self, catalog: str, schema: str) -> list[FullName]:
@@ -63,6 +64,25 @@ class Relations:
             folder = self._folders.schema(catalog, schema)
             names = [name for kind in (".external", ".views") for name in records.names(folder, kind)]
             yield from self.named(FullName(catalog, schema, name) for name in names)
+
+    def find(self, full_name: str) -> TableInfo | None:
+        """Return the relation of this full name, or None."""
+        return self._unless_gone(FullName.parse(full_name))
+
+    def everywhere(self) -> Iterator[TableInfo]:
+        """Return all relations there are but those of information schemas."""
+        for catalog in visible(self._folders.root):
+            for schema in visible(catalog):
+                yield from self.named(self.names(catalog.name, schema.name))
+
+    def log(self, name: FullName) -> Path:
+        """Return the folder with the log of a Delta table, or raise the platform's error for what is none."""
+        found = self.get(name)
+        if found.data_source_format != "DELTA":
+            what = f"a {found.table_type.lower()}" if found.table_type == "VIEW" else f"a table of format {found.data_source_format}"
+            message = f"'{name}' is {what}; expected a Delta table"  # Assumption: the wording
+            raise ApiError(400, "INVALID_PARAMETER_VALUE", message)
+        return self._folders.table(name) if found.table_type == "MANAGED" else self._located(found.storage_location or "")
 
     def delete(self, name: FullName) -> None:
         """Remove a relation; an external table's files stay."""
@@ -112,8 +132,6 @@ class Relations:
         described = self._described(name, record, found.properties)
         if found.provider.lower() == "delta":
             log = read(self._located(found.location), name)
-            notes = self._tables.notes(described.table_id)
-            kept = (*log.constraints, *notes.constraints)
             return replace(
                 log,
                 table_id=described.table_id,
@@ -122,7 +140,6 @@ class Relations:
                 owner=described.owner,
                 created_by=self._user,
                 updated_by=self._user,
-                constraints=list(kept),
             )
         return replace(
             described,

@@ -27,7 +27,7 @@ def routes(service: UnityService) -> list[AnyRoute]:
         *tags_routes(service.tags),
         *metastore_routes(service),
         *information_routes(InformationSchema(service)),
-        *models_routes(service.registry),
-        *registry_routes(service.registry),
+        *models_routes(service.registry, service.rename_model),
+        *registry_routes(service.registry, service.rename_model),
         *prompts_routes(service.prompts),
     ]

@@ -1,6 +1,7 @@
 """Unity Catalog: one object over catalogs, schemas, tables, volumes and registered models."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from harness.clock import Clock
@@ -14,15 +15,30 @@ from harness.unity.constraints import Constraints
 from harness.unity.folders import Folders, is_table, remove, visible
 from harness.unity.functions import FunctionInfo, Functions
 from harness.unity.grants import Grants
-from harness.unity.model import METASTORE_ID, TableInfo, VolumeRecord
+from harness.unity.model import INFORMATION_SCHEMA, METASTORE_ID, CatalogRecord, Change, SchemaRecord, TableInfo, VolumeRecord
 from harness.unity.namespaces import DEFAULT_SCHEMA, Namespaces, split_schema
-from harness.unity.ports import CatalogCreated, DeploymentJobs, LoggedModel, LoggedModels, ModelsChanged, NoJobs, TableDropped
+from harness.unity.ports import (
+    CatalogCreated,
+    DeploymentJobs,
+    LoggedModel,
+    LoggedModels,
+    ModelsChanged,
+    NoJobs,
+    RunSql,
+    TableDropped,
+)
 from harness.unity.prompts import PromptRegistry
 from harness.unity.registry import ModelRegistry
+from harness.unity.registry_model import RegisteredModel
 from harness.unity.relations import Relations
+from harness.unity.renames import HeldBy, Renames
 from harness.unity.tables import Tables
 from harness.unity.tags import Tag, Tags
 from harness.unity.volumes import VolumeCatalog
+
+
+def _without_engine(_: str) -> None:
+    raise NotEmulated("SQL without an engine")
 
 
 class UnityService:
@@ -44,6 +60,8 @@ class UnityService:
         on_models_changed: ModelsChanged = lambda: None,
         logged_models: LoggedModels = lambda _: LoggedModel(),
         deployment_jobs: DeploymentJobs | None = None,
+        held_by: HeldBy = lambda _: (),
+        run_sql: RunSql = _without_engine,
     ) -> None:
         self._folders = Folders(layout.warehouse)
         self._files = layout.files
@@ -55,8 +73,8 @@ class UnityService:
         self.relations = Relations(
             folders=self._folders, tables=self.tables, files=layout.files, catalog=self.namespaces.catalog, user=user
         )
-        self.functions = Functions(folders=self._folders, user=user, note=self.tables.note)
-        self.constraints = Constraints(self.tables)
+        self.functions = Functions(folders=self._folders, user=user, note=self.tables.note, run_sql=run_sql)
+        self.constraints = Constraints(self.relations, clock=clock)
         self.volumes = VolumeCatalog(root=layout.files / "Volumes", folders=self._folders, clock=clock, ids=ids, store=store, user=user)
         self.registry = ModelRegistry(
             root=layout.files / "Models",
@@ -69,8 +87,58 @@ class UnityService:
             jobs=deployment_jobs or NoJobs(),
         )
         self.prompts = PromptRegistry(folders=self._folders, clock=clock, store=store)
+        self._on_catalog_created = on_catalog_created
+        self.renames = Renames(
+            folders=self._folders,
+            files=layout.files,
+            store=store,
+            follow=[self.volumes.follow, self.registry.follow, self.prompts.follow, self.constraints.follow],
+            held_by=held_by,
+        )
+        self.renames.finish()
         self.grants = Grants(store=store, id_of=self._securable_id)
         self.tags = Tags(store=store, clock=clock, user=user, id_of=self._tagged_id)
+
+    def update_catalog(self, name: str, change: Change, *, user: str) -> CatalogRecord:
+        """Change what is given of a catalog; a renamed one takes all that it holds with it."""
+        found = self.namespaces.catalog(name)
+        target = check_name(found.name if change.new_name is None else change.new_name, "catalog")
+        if target == found.name:
+            return self.namespaces.update_catalog(found.name, change=change, user=user)
+
+        def first() -> None:
+            if target in {each.name for each in self.namespaces.catalogs()}:
+                raise ApiError(400, "CATALOG_ALREADY_EXISTS", f"Catalog '{target}' already exists")
+            self.namespaces.update_catalog(found.name, change=change, user=user)
+
+        self.renames.rename(found.name, target, first=first)
+        self._on_catalog_created(target)
+        return self.namespaces.catalog(target)
+
+    def update_schema(self, full_name: str, change: Change, *, user: str) -> SchemaRecord:
+        """Change what is given of a schema; a renamed one takes all that it holds with it."""
+        found = self.namespaces.schema(*split_schema(full_name))
+        self.namespaces.refuse_system(found, "changed")
+        target = check_name(found.name if change.new_name is None else change.new_name, "schema")
+        if target == found.name:
+            return self.namespaces.update_schema(found.full_name, change=change, user=user)
+
+        def first() -> None:
+            if target in {INFORMATION_SCHEMA, *(each.name for each in self.namespaces.schemas(found.catalog_name))}:
+                raise ApiError(400, "SCHEMA_ALREADY_EXISTS", f"Schema '{found.catalog_name}.{target}' already exists")
+            self.namespaces.update_schema(found.full_name, change=change, user=user)
+
+        self.renames.rename(found.full_name, f"{found.catalog_name}.{target}", first=first)
+        return self.namespaces.schema(found.catalog_name, target)
+
+    def rename_model(self, name: str, new_name: str) -> RegisteredModel:
+        """Rename a registered model within its schema."""
+        found = self.registry.get(name)
+        target = str(replace(FullName.parse(found.name, "model"), name=check_name(new_name, "model")))
+        if target == found.name:
+            return found
+        self.renames.rename(found.name, target, first=lambda: self.registry.require_free(target))
+        return self.registry.touch(target)
 
     def delete_schema(self, full_name: str, *, force: bool) -> None:
         """Remove a schema; what it holds goes with it when `force`, and otherwise keeps it."""
@@ -136,7 +204,10 @@ class UnityService:
 
     def _function_owner(self, full_name: str) -> str:
         found = self._sql_function(full_name)
-        return found.owner if found else self.registry.get(full_name).user_id
+        if found:
+            return found.owner
+        model = self.registry.get(full_name)
+        return model.owner or model.user_id
 
     def _sql_function(self, full_name: str) -> FunctionInfo | None:
         try:

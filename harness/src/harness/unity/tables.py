@@ -9,12 +9,12 @@ import msgspec
 from harness.errors import ApiError, NotEmulated
 from harness.names import FullName
 from harness.state import Documents, Store
+from harness.unity import keys
 from harness.unity.columns import columns
-from harness.unity.folders import Folders, remove, visible
-from harness.unity.model import Constraint, TableInfo, TableNotes, TableRecord
+from harness.unity.folders import Folders, remove
+from harness.unity.model import TableInfo, TableNotes, TableRecord
 
 _UNREADABLE = "Unsupported Delta table type"
-_KEY = "harness.constraint."  # what Spark declares is a property of the table: java_sources/harness/Keys.java
 
 
 class Tables:
@@ -50,22 +50,12 @@ class Tables:
             owner=notes.owner or self._user,
             created_by=self._user,
             updated_by=self._user,
-            constraints=[*info.constraints, *notes.constraints],
         )
 
     def in_schema(self, catalog: str, schema: str) -> list[TableInfo]:
         """Return the tables of a schema, in name order."""
         found = (self.unless_gone(name) for name in self._folders.tables(catalog, schema))
         return [info for info in found if info]
-
-    def find(self, full_name: str) -> TableInfo | None:
-        """Return the table of this full name, or None."""
-        return self.unless_gone(FullName.parse(full_name))
-
-    def everywhere(self) -> list[TableInfo]:
-        """Return all tables there are."""
-        schemas = [(catalog.name, schema.name) for catalog in visible(self._folders.root) for schema in visible(catalog)]
-        return [info for catalog, schema in schemas for info in self.in_schema(catalog, schema)]
 
     def delete(self, name: FullName) -> None:
         """Remove a table and its files, and tell Spark."""
@@ -158,7 +148,7 @@ def read(folder: Path, name: FullName) -> TableInfo:
         full_name=str(name),
         table_id=_first_id(folder) or str(metadata.id),
         columns=columns(table.schema().to_json(), metadata.partition_columns),
-        properties={**{key: value for key, value in metadata.configuration.items() if not key.startswith(_KEY)}, **told},
+        properties={**keys.undeclared(metadata.configuration), **told},
         storage_location=folder.as_uri(),
         owner="",
         created_at=int(metadata.created_time),
@@ -166,17 +156,5 @@ def read(folder: Path, name: FullName) -> TableInfo:
         created_by="",
         updated_by="",
         comment=metadata.description,
-        constraints=[_declared(key, value) for key, value in sorted(metadata.configuration.items()) if key.startswith(_KEY)],
+        constraints=keys.declared(metadata.configuration),
     )
-
-
-class _Key(msgspec.Struct):
-    columns: list[str]
-    rely: bool = False
-    parent: str = ""
-    parent_columns: list[str] = []
-
-
-def _declared(key: str, value: str) -> Constraint:
-    found = msgspec.json.decode(value, type=_Key)
-    return Constraint(key.removeprefix(_KEY), found.columns, found.parent, found.parent_columns, [], found.rely)

@@ -10,6 +10,7 @@ from harness.http import AnyRoute, Call, Route
 from harness.names import FullName, check_name
 from harness.unity import pages, rendering
 from harness.unity.model import Constraint
+from harness.unity.securables_routes import asked_schema
 from harness.unity.service import UnityService
 
 _DOC = "https://docs.databricks.com/api/workspace"
@@ -88,12 +89,13 @@ def _table_routes(service: UnityService) -> list[AnyRoute]:
 
 def _list_routes(service: UnityService) -> list[AnyRoute]:
     def list_tables(call: Call) -> object:
-        catalog, schema = check_name(call.require("catalog_name"), "catalog"), check_name(call.require("schema_name"), "schema")
+        catalog, schema = asked_schema(call)
         names = pages.page(service.relations.names(catalog, schema), pages.asked(call.query), lambda each: each.name)
         omitted = {"columns": "omit_columns", "properties": "omit_properties"}
         omit = frozenset(field for field, switch in omitted.items() if _is_on(call, switch))
         render = partial(rendering.table, whole=False, omit=omit | (_USERNAMES if _is_on(call, "omit_username") else frozenset()))
         found = pages.Page(service.relations.named(names.items), names.next_page_token)
+        service.namespaces.schema(catalog, schema)  # renamed meanwhile: not there, rather than empty
         return found.body("tables", render)
 
     def summaries(call: Call) -> object:

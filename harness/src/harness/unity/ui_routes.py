@@ -14,7 +14,7 @@ from harness.unity.pages import LONG_PAGE_SIZE, page
 from harness.unity.pages import asked as asked_page
 from harness.unity.registry import ModelRegistry
 from harness.unity.registry_model import ModelVersion, RegisteredModel, newest_first
-from harness.unity.registry_routes import PREFIX, registry_routes
+from harness.unity.registry_routes import PREFIX, RenameModel, registry_routes
 
 _DOC = "https://mlflow.org/docs/latest/api_reference/rest-api.html#search-registeredmodels"
 _PAGES = "/ml/ajax-api/2.0/mlflow"
@@ -26,15 +26,15 @@ _NO_PROMPTS = re.compile(r"(?:\s+AND\s+)?tags\.`mlflow\.prompt\.is_prompt`\s*!=\
 _PROMPTS = re.compile(r"tags\.`mlflow\.prompt\.is_prompt`\s*=\s*'true'", re.IGNORECASE)
 
 
-def ui_routes(registry: ModelRegistry) -> list[AnyRoute]:
+def ui_routes(registry: ModelRegistry, rename: RenameModel) -> list[AnyRoute]:
     """Return the routes."""
-    return [*_reading_routes(registry), *_changing_routes(registry), Route("GET", _FILE, _file(registry), _DOC)]
+    return [*_reading_routes(registry), *_changing_routes(registry, rename), Route("GET", _FILE, _file(registry), _DOC)]
 
 
-def _changing_routes(registry: ModelRegistry) -> list[AnyRoute]:
+def _changing_routes(registry: ModelRegistry, rename: RenameModel) -> list[AnyRoute]:
     return [
         Route(route.method, f"{_PAGES}{route.path.removeprefix(PREFIX)}", route.handler, _DOC)
-        for route in registry_routes(registry)
+        for route in registry_routes(registry, rename)
         if isinstance(route, Route)
         and route.method != "GET"
         and route.path.rpartition("/")[2] in _CHANGES

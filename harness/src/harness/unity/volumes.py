@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.clock import Clock, millis
 from harness.errors import ApiError
 from harness.ids import Ids
-from harness.names import FullName, check_name
+from harness.names import FullName, check_name, moved
 from harness.state import Documents, Store
 from harness.unity.folders import Folders, hide, remove, sweep
 from harness.unity.model import INFORMATION_SCHEMA, VolumeRecord
@@ -55,9 +55,10 @@ class VolumeCatalog:
         """Return the volumes of a schema, in name order."""
         if schema == INFORMATION_SCHEMA:
             return []
-        self._folders.schema(catalog, schema)
-        names = [FullName(catalog, schema, each.name) for each in self._records.list(f"{catalog}.{schema}.")]
-        return [found for name in names if (found := self._there(name))]
+        with self._lock, self._records.transaction():  # so that a schema which is renamed meanwhile is not found empty
+            self._folders.schema(catalog, schema)
+            names = [FullName(catalog, schema, each.name) for each in self._records.list(f"{catalog}.{schema}.")]
+            return [found for name in names if (found := self._there(name))]
 
     def create(self, name: FullName, *, comment: str = "", user: str = "") -> VolumeRecord:
         """Make a managed volume in a schema that exists."""
@@ -113,6 +114,13 @@ class VolumeCatalog:
             for each in self._records.list(f"{catalog}.{schema}."):
                 self._records.delete(each.full_name)
         remove(self._root / catalog / schema)
+
+    def follow(self, origin: str, target: str) -> None:
+        """Call the volumes of a catalog or a schema by its new name; their folders are there already."""
+        for found in self._records.list(f"{origin}."):
+            name = FullName.parse(moved(found.full_name, origin, target) or found.full_name, "volume")
+            self._records.delete(found.full_name)
+            self._records.put(str(name), replace(found, catalog_name=name.catalog, schema_name=name.schema))
 
     def _there(self, name: FullName) -> VolumeRecord | None:
         """Return the record of a volume that has its folder."""

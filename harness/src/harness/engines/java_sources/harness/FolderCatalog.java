@@ -85,12 +85,12 @@ public class FolderCatalog extends Views implements StagingTableCatalog {
   @Override
   public Relation loadRelation(Identifier name) throws NoSuchTableException {
     Optional<View> view = view(name);
-    return view.isPresent() ? view.get() : delta.loadTable(name);
+    return view.isPresent() ? view.get() : loadTable(name);
   }
 
   @Override
   public Table loadTable(Identifier table) throws NoSuchTableException {
-    return delta.loadTable(table);
+    return KeyedTable.of(delta.loadTable(table));
   }
 
   @Override

@@ -7,9 +7,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
+import org.apache.spark.sql.catalyst.analysis.UnresolvedTable;
+import org.apache.spark.sql.catalyst.plans.logical.AlterTableDropConstraint;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.connector.catalog.Column;
 import org.apache.spark.sql.connector.catalog.Identifier;
 import org.apache.spark.sql.connector.catalog.Table;
@@ -24,7 +30,7 @@ import org.apache.spark.sql.delta.constraints.DropConstraint;
 /**
  * Primary and foreign keys, which nothing enforces, as on the platform: properties of the Delta table, {@code harness.constraint.NAME} with
  * a JSON object: {@code type} (PRIMARY_KEY or FOREIGN_KEY), {@code columns}, {@code rely}, and for a foreign key {@code parent} (full name)
- * and {@code parent_columns}. A check is what Delta calls {@code delta.constraints.NAME}.
+ * and {@code parent_columns}; for a primary key {@code timeseries_columns}, if there are any. A check is what Delta calls {@code delta.constraints.NAME}.
  */
 final class Keys {
   static final String PREFIX = "harness.constraint.";
@@ -48,6 +54,10 @@ final class Keys {
       told.put("type", "PRIMARY_KEY");
       told.put("columns", names(key.columns()));
       told.put("rely", key.rely());
+      List<String> timeseries = raw(key.columns()).stream().filter(Timeseries::isMarked).map(Timeseries::unmarked).toList();
+      if (!timeseries.isEmpty()) {
+        told.put("timeseries_columns", timeseries);
+      }
     } else if (constraint instanceof ForeignKey key) {
       told.put("type", "FOREIGN_KEY");
       told.put("columns", names(key.columns()));
@@ -103,10 +113,39 @@ final class Keys {
       requireColumns(table, add.constraint());
       return TableChange.setProperty(property(add.constraint()), value(add.constraint(), catalog));
     }
+    if (change instanceof TableChange.DropConstraint drop) { // as Spark reads it, which has a turn when there are parameters
+      return translated(table, new DropConstraint(drop.name(), drop.ifExists()), catalog);
+    }
     if (change instanceof DropConstraint drop && isKey(table, drop.constraintName())) {
       return TableChange.removeProperty(PREFIX + drop.constraintName().toLowerCase(Locale.ROOT));
     }
     return change;
+  }
+
+  /** Return the call that drops a key by its name: the harness knows the foreign keys that refer to it. */
+  static Optional<String> dropped(SparkSession session, String sql, LogicalPlan plan) {
+    if (plan instanceof AlterTableDropConstraint drop && drop.child() instanceof UnresolvedTable table) {
+      return dropped(session, sql, table, drop.constraintName());
+    }
+    if (plan instanceof org.apache.spark.sql.catalyst.plans.logical.DropConstraint drop
+        && drop.table() instanceof UnresolvedTable table) {
+      return dropped(session, sql, table, drop.name());
+    }
+    return Optional.empty();
+  }
+
+  private static Optional<String> dropped(SparkSession session, String sql, UnresolvedTable table, String key) {
+    return Named.find(session, table.multipartIdentifier())
+        .filter(named -> named.catalog().tableExists(named.name()) && isKey(loaded(named), key))
+        .map(named -> Rewriting.called(sql));
+  }
+
+  private static Table loaded(Named named) {
+    try {
+      return named.catalog().loadTable(named.name());
+    } catch (NoSuchTableException gone) {
+      throw Errors.unchecked(gone);
+    }
   }
 
   private static boolean isKey(Table table, String name) {
@@ -132,6 +171,21 @@ final class Keys {
         }
       }
     }
+    requireNoOther(table, key);
+  }
+
+  /** As Spark says it of two in one CREATE TABLE. */
+  private static void requireNoOther(Table table, PrimaryKey key) {
+    for (Map.Entry<String, String> property : table.properties().entrySet()) {
+      if (property.getKey().startsWith(PREFIX) && !read(property.getValue()).containsKey("parent")) {
+        String columns = "`" + String.join("`, `", names(key.columns())) + "`";
+        throw Errors.unchecked(
+            Errors.of(
+                "MULTIPLE_PRIMARY_KEYS", "42P16",
+                "Multiple primary keys are defined: " + property.getKey().substring(PREFIX.length()) + ", and (" + columns
+                    + "). Please ensure that only one primary key is defined for the table."));
+      }
+    }
   }
 
   private static String parent(Identifier table, Schemas catalog) {
@@ -141,6 +195,10 @@ final class Keys {
   }
 
   private static List<String> names(NamedReference[] columns) {
+    return raw(columns).stream().map(Timeseries::unmarked).toList();
+  }
+
+  private static List<String> raw(NamedReference[] columns) {
     return Arrays.stream(columns).map(column -> String.join(".", column.fieldNames())).toList();
   }
 }

@@ -29,7 +29,8 @@ final class Parser implements ParserInterface {
   public LogicalPlan parsePlan(String sql) throws ParseException {
     Catalogs.meet(session);
     Refusals.beforeSpark(sql);
-    String text = Rewriting.of(sql).or(() -> EngineStatements.rewritten(sql)).orElse(sql); // Spark takes DESCRIBE CATALOG c for a column
+    String given = Timeseries.marked(sql);
+    String text = Rewriting.of(given).or(() -> EngineStatements.rewritten(given)).orElse(given); // Spark takes DESCRIBE CATALOG c for a column
     LogicalPlan plan;
     try {
       plan = delta.parsePlan(text);
@@ -38,7 +39,9 @@ final class Parser implements ParserInterface {
       Refusals.afterSpark(sql);
       throw error;
     }
-    Optional<String> call = EngineStatements.rewritten((org.apache.spark.sql.classic.SparkSession) session, text, plan);
+    LogicalPlan parsed = plan;
+    org.apache.spark.sql.classic.SparkSession classic = (org.apache.spark.sql.classic.SparkSession) session;
+    Optional<String> call = Keys.dropped(classic, text, plan).or(() -> EngineStatements.rewritten(classic, text, parsed));
     return call.isPresent() ? spark.parsePlan(call.get()) : plan;
   }
 
@@ -56,7 +59,8 @@ final class Parser implements ParserInterface {
       return parsePlan(Parameters.bound(sql, parameters));
     }
     Catalogs.meet(session);
-    String text = Rewriting.of(sql).orElse(sql);
+    String given = Timeseries.marked(sql);
+    String text = Rewriting.of(given).orElse(given);
     try {
       return spark.parsePlanWithParameters(text, parameters);
     } catch (ParseException error) {

@@ -35,6 +35,12 @@ final class Rewriting {
     return tokens.hasOpenComment() ? Optional.empty() : Optional.of(rewritten);
   }
 
+  /** The text as a call, though Spark could parse it. */
+  static String called(String sql) {
+    Tokens tokens = new Tokens(sql);
+    return new Rewriting(tokens).statement(0, tokens.next(0));
+  }
+
   private Optional<String> script() {
     StringBuilder script = new StringBuilder();
     int copied = 0;
@@ -79,7 +85,7 @@ final class Rewriting {
     };
   }
 
-  /** After {@code ALTER}: names and words, and then tags, an owner or an optimization that Spark has not. */
+  /** After {@code ALTER}: names and words, and then tags, an owner, a key or an optimization that Spark has not. */
   private boolean changesWhatSparkHasNot(int at) {
     if (!tokens.is(at, "SCHEMA", "DATABASE", "TABLE", "VIEW", "MATERIALIZED", "STREAMING", "FUNCTION")) {
       return false;
@@ -92,6 +98,9 @@ final class Rewriting {
         return true;
       }
       if (tokens.is(index, "ENABLE", "DISABLE", "INHERIT") && tokens.is(index + 1, "PREDICTIVE")) {
+        return true;
+      }
+      if (tokens.is(index, "DROP") && tokens.is(index + 1, "PRIMARY", "FOREIGN") && tokens.is(index + 2, "KEY")) {
         return true;
       }
       if (opensIdentifier(index)) {

@@ -87,12 +87,19 @@ final class ShowCreate {
   @SuppressWarnings("unchecked")
   private static String key(String name, Map<String, Object> key) {
     StringBuilder text = new StringBuilder("CONSTRAINT " + quoted(name));
-    text.append(key.get("type").equals("PRIMARY_KEY") ? " PRIMARY KEY " : " FOREIGN KEY ").append(listed((List<String>) key.get("columns")));
+    text.append(key.get("type").equals("PRIMARY_KEY") ? " PRIMARY KEY " : " FOREIGN KEY ").append(columns(key));
     if (key.containsKey("parent")) {
       String parent = List.of(key.get("parent").toString().split("\\.")).stream().map(ShowCreate::quoted).collect(Collectors.joining("."));
       text.append(" REFERENCES ").append(parent).append(" ").append(listed((List<String>) key.get("parent_columns")));
     }
     return text.append(Boolean.TRUE.equals(key.get("rely")) ? " RELY" : "").toString();
+  }
+
+  @SuppressWarnings("unchecked")
+  private static String columns(Map<String, Object> key) {
+    List<String> timeseries = (List<String>) key.getOrDefault("timeseries_columns", List.of());
+    return ((List<String>) key.get("columns"))
+        .stream().map(name -> quoted(name) + (timeseries.contains(name) ? " TIMESERIES" : "")).collect(Collectors.joining(", ", "(", ")"));
   }
 
   /** Return the properties that users set; Delta sets the versions and features that they ask for itself. */
