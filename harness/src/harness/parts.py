@@ -5,12 +5,21 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness import identity, inference_tables, isolation, jobs, serving, sql
+from harness.adapters import (
+    ModelEnvironment,
+    MonitoredTables,
+    SparkSql,
+    TaskFiles,
+    WatchedData,
+    owner_of_job,
+    tells_of_catalogs,
+    variables_of,
+)
 from harness.belongings import CatalogAndSessions, Home, MadeByUser, Workers, spark_remote
 from harness.clock import SystemClock
 from harness.config import CATALOGS, USER_NAME, Layout
@@ -37,7 +46,6 @@ from harness.engines.spark_rows import SparkRows
 from harness.engines.spark_statements import SparkStatements
 from harness.engines.tasks import TaskRunner
 from harness.engines.udf_pythons import UdfPythons
-from harness.errors import ApiError
 from harness.held_names import HeldNames
 from harness.http import AnyRoute, application
 from harness.http.direct import DirectProtocol, protocol
@@ -58,7 +66,6 @@ from harness.names import FullName
 from harness.platform_sql.routes import routes as platform_sql_routes
 from harness.platform_sql.service import PlatformSql
 from harness.serving import ServingService
-from harness.sql.model import Query, StatementFailedError
 from harness.state import Store
 from harness.unity import access
 from harness.unity.access_routes import enforced, enforced_files
@@ -129,33 +136,6 @@ class Parts:
             part.close()
 
 
-@dataclass(frozen=True, slots=True)
-class MonitoredTables:
-    """Unity Catalog as monitoring sees it: names may be of tables that do not exist yet."""
-
-    unity: UnityService
-
-    def table_path(self, full_name: FullName) -> Path:
-        """Return the folder of `full_name`."""
-        return self.unity.table_path(full_name)
-
-    def table_id(self, table: FullName) -> str:
-        """Return the id of this table, or raise the platform's 404."""
-        return self.unity.table_id(table)
-
-    def schema_id(self, catalog: str, schema: str) -> str:
-        """Return the id of this schema, or raise the platform's 404."""
-        return self.unity.schema_id(catalog, schema)
-
-    def table_by_id(self, table_id: str) -> FullName | None:
-        """Return the table with this id, or None."""
-        return self.unity.table_by_id(table_id)
-
-    def schema_by_id(self, schema_id: str) -> tuple[str, str] | None:
-        """Return (catalog, schema) of this id, or None."""
-        return self.unity.schema_by_id(schema_id)
-
-
 def build(
     layout: Layout, lifeline: Lifeline, *, host: str, token: str, user: str = USER_NAME, time_ns: Callable[[], int] = time.time_ns
 ) -> Parts:
@@ -174,12 +154,12 @@ def build(
         ids=ids,
         store=store,
         user=user,
-        on_catalog_created=_tell(spark),
+        on_catalog_created=tells_of_catalogs(spark),
         on_models_changed=pythons.models_changed,
         logged_models=logged_models,
         deployment_jobs=DeploymentJobs(lambda: job_service),
         held_by=lambda name: held_names.of(name),  # noqa: PLW0108 - it is made further down
-        run_sql=_SparkSql(SparkStatements(lambda: spark.remote)),
+        run_sql=SparkSql(SparkStatements(lambda: spark.remote)),
     )
     payloads = InferenceTables(
         clock=clock,
@@ -190,7 +170,7 @@ def build(
         mover=inference_tables.MoverProcess(layout.logs / "inference-tables.log"),
     )
     secrets = SecretsService(store=store, clock=clock)
-    variables = _variables(spark, credentials, host=host, token=token)
+    variables = variables_of(spark, credentials, host=host, token=token)
     workers = Workers(pythons, credentials, variables, user)
     tasks = TaskRunner(
         environments=environments,
@@ -259,7 +239,7 @@ def build(
     if access.is_enforced(os.environ.get(access.SETTING)):
         guard = access.Access(grants=unity_service.grants, owner_of=unity_service.owner_of, administrator=user)
         unity_answers, file_answers = enforced(unity_answers, guard), enforced_files(file_answers, guard)
-    owners = {"serving-endpoints": serving_service.owner, "jobs": _owner_of_job(job_service)}
+    owners = {"serving-endpoints": serving_service.owner, "jobs": owner_of_job(job_service)}
     proxy, ui = MlflowProxy(url=lambda: mlflow.url, on_experiment=experiments.told), MlflowUi(url=lambda: mlflow.url)
     browsers = BrowserSessions(callers=credentials, clock=clock, ids=ids, prefix=UI_PREFIX)
     readers = BrowserSessions(callers=credentials, clock=clock, ids=ids, prefix=BOARDS_PREFIX)
@@ -335,97 +315,3 @@ class _LastCall:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.last = time.monotonic()
         await self.application(scope, receive, send)
-
-
-def _variables(spark: SparkEngine, credentials: Credentials, *, host: str, token: str) -> Callable[[str], Mapping[str, str]]:
-    """Return what tells unchanged clients who they are: in an isolated workspace its user, else the harness's."""
-
-    def variables(user: str) -> Mapping[str, str]:
-        if catalog_of(user) is None:
-            return {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": token, "SPARK_REMOTE": spark.remote}
-        return {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": credentials.of(user), "SPARK_REMOTE": spark_remote(spark.remote, user)}
-
-    return variables
-
-
-def _owner_of_job(service: JobService) -> Callable[[str], str | None]:
-    def owner(job_id: str) -> str | None:
-        try:
-            return service.definitions.job(int(job_id)).creator
-        except (ApiError, ValueError):
-            return None
-
-    return owner
-
-
-def _tell(spark: SparkEngine) -> Callable[[str], None]:
-    """Spark meets a catalog made while it runs; those made before it starts it finds as folders."""
-
-    def created(name: str) -> None:
-        if spark.alive():
-            spark.add_catalog(name)
-
-    return created
-
-
-@dataclass(frozen=True, slots=True)
-class _SparkSql:
-    """Spark as Unity Catalog sees it: what it refuses is the caller's error."""
-
-    statements: SparkStatements
-
-    def __call__(self, statement: str) -> None:
-        """Carry a statement out."""
-        asked = Query(statement, None, None, (), None, None, as_text=True)
-        try:
-            self.statements.begin(asked).result()
-        except StatementFailedError as error:
-            raise ApiError(400, "INVALID_PARAMETER_VALUE", str(error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEnvironment:
-    """Environments as serving sees them: what a model's own `requirements.txt` asks for."""
-
-    environments: Environments
-
-    def for_model(self, model_folder: Path) -> serving.ModelInterpreter:
-        """Return the interpreter for the model in `model_folder`."""
-        found = self.environments.model_environment(model_folder / "requirements.txt")
-        return serving.ModelInterpreter(str(found.python), tuple(str(folder) for folder in found.path), bool(found.replaces))
-
-
-@dataclass(frozen=True, slots=True)
-class TaskFiles:
-    """Workspace files and volumes as jobs see them: where a dependency lies on this machine."""
-
-    objects: WorkspaceService
-    files: FilesService
-
-    def file(self, path: str) -> Path:
-        """Return the file at `/Workspace/…` or `/Volumes/…`."""
-        return self.files.file(path) if path.startswith("/Volumes/") else self.objects.local_path(path)
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedData:
-    """Volumes and tables as triggers of jobs see them."""
-
-    unity: UnityService
-    volumes: FilesService
-
-    def files(self, folder: str) -> Mapping[str, int]:
-        """Return the size of every file under `/Volumes/…`, by path."""
-        try:
-            root = self.volumes.locate(folder)
-        except ApiError:  # no such volume (yet)
-            return {}
-        return {str(path): path.stat().st_size for path in root.rglob("*") if path.is_file()}
-
-    def version(self, table: str) -> int | None:
-        """Return the version of a Delta table, the number of the newest file of its log; None when there is no such table."""
-        try:
-            folder = self.unity.table_path(FullName(*table.split("."))) / "_delta_log"
-        except ApiError:  # no such schema (yet)
-            return None
-        return max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()), default=None)
