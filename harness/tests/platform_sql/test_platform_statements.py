@@ -82,6 +82,17 @@ def test_a_volume_is_made_renamed_listed_and_dropped(run: Any, unity: UnityServi
     assert run("SHOW VOLUMES IN main.default").rows == ()
 
 
+def test_a_name_begins_where_the_session_stands(run: Any, unity: UnityService) -> None:
+    """One part in its schema, two in its catalog; three are whole."""
+    unity.namespaces.create_schema("main", "other")
+
+    for name in ("one", "other.two", "main.other.three"):
+        run(f"CREATE VOLUME {name}")
+
+    assert [each.full_name for each in unity.volumes.in_schema("main", "default")] == ["main.default.one"]
+    assert [each.full_name for each in unity.volumes.in_schema("main", "other")] == ["main.other.three", "main.other.two"]
+
+
 def test_grants_are_those_of_rest(run: Any, unity: UnityService) -> None:
     run("CREATE VOLUME files")
     run("GRANT READ VOLUME, WRITE VOLUME ON VOLUME files TO `ann@example.com`")

@@ -20,7 +20,7 @@ class Place:
         """Return the whole name of a volume, table or function."""
         if len(names) > 3:
             raise too_many(names, 3)
-        whole = (self.catalog, self.schema, *names)[-3:]
+        whole = (*(self.catalog, self.schema)[: 3 - len(names)], *names)
         kinds = ("catalog", "schema", kind)
         return FullName(*(check_name(part, what) for part, what in zip(whole, kinds, strict=True)))
 
