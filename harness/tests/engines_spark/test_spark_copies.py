@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,19 @@ def test_columns_are_matched_by_their_places(sql: Sql, tmp_path: Path) -> None:
     assert loaded == [(2, 2, 0)]
     assert sql("SELECT name, n, twice, more FROM {s}.t ORDER BY n") == [("a", 1, 2, "d"), ("b", 2, 4, "d")]
     assert sql("SELECT * FROM {s}.two ORDER BY m") == [("a", 1), ("b", 2)]
+
+
+def test_corrupt_files_are_passed_over_and_counted(sql: Sql, workbench: Any, tmp_path: Path) -> None:
+    """When the statement says so; else nothing is loaded."""
+    workbench.session().range(3).coalesce(1).write.parquet(str(tmp_path / "in"))
+    (tmp_path / "in/broken.parquet").write_bytes(b"PAR1 and no more")
+    sql("CREATE TABLE {s}.t (id BIGINT)")
+    copy = f"COPY INTO {{s}}.t FROM '{tmp_path}/in' FILEFORMAT = PARQUET"
+
+    with pytest.raises(Exception, match=r"CANNOT_READ_FILE|FAILED_READ_FILE|not a Parquet file"):
+        sql(copy)
+    assert sql(copy + " FORMAT_OPTIONS ('ignoreCorruptFiles' = 'true')") == [(3, 3, 1)]
+    assert sql(copy) == [(0, 0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.catalyst.plans.logical.Project;
+import org.apache.spark.sql.classic.DataFrameReader;
 import org.apache.spark.sql.classic.Dataset;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.delta.DeltaOperations;
@@ -42,6 +43,7 @@ import scala.jdk.javaapi.CollectionConverters;
  */
 final class CopyInto {
   private static final String LOADED = "copy-into:";
+  private static final String LENIENT = "ignoreCorruptFiles";
 
   private final SparkSession session;
   private final CopyStatement statement;
@@ -62,18 +64,19 @@ final class CopyInto {
         fresh.add(file);
       }
     }
-    long rows = fresh.isEmpty() ? 0 : load(transaction, fresh);
+    List<String> corrupt = statement.isRead(LENIENT) ? fresh.stream().filter(this::isCorrupt).toList() : List.of();
+    long rows = fresh.isEmpty() ? 0 : load(transaction, fresh, corrupt);
     return PlatformStatements.rows(
-        "num_affected_rows BIGINT, num_inserted_rows BIGINT, num_skipped_corrupt_files BIGINT", List.of(List.of(rows, rows, 0L)));
+        "num_affected_rows BIGINT, num_inserted_rows BIGINT, num_skipped_corrupt_files BIGINT", List.of(List.of(rows, rows, (long) corrupt.size())));
   }
 
-  private long load(OptimisticTransaction transaction, List<String> files) {
+  private long load(OptimisticTransaction transaction, List<String> files, List<String> corrupt) {
     DeltaOptions options =
         new DeltaOptions(scala(Map.of("mergeSchema", Boolean.toString(statement.mergeSchema()))), session.sessionState().conf());
     WriteIntoDelta write =
         new WriteIntoDelta(
             table.deltaLog(), SaveMode.Append, options, Seq.from(CollectionConverters.asScala(List.<String>of())), scala(Map.of()),
-            fitted(chosen(read(files))), table.catalogTable(), Option.empty(), false);
+            fitted(chosen(read(files, corrupt))), table.catalogTable(), Option.empty(), false);
     List<Action> actions =
         new ArrayList<>(CollectionConverters.asJava(write.write(transaction, session, Option.empty(), false)));
     long rows = 0;
@@ -88,8 +91,28 @@ final class CopyInto {
     return rows;
   }
 
-  private Dataset<Row> read(List<String> files) {
-    return (Dataset<Row>) session.read().format(statement.format()).options(statement.formatOptions()).load(files.toArray(String[]::new));
+  private DataFrameReader reader() {
+    return session.read().format(statement.format()).options(statement.formatOptions());
+  }
+
+  /** Return the rows of files, of which the corrupt ones do not say what columns there are. */
+  private Dataset<Row> read(List<String> files, List<String> corrupt) {
+    List<String> whole = files.stream().filter(file -> !corrupt.contains(file)).toList();
+    DataFrameReader reader = reader();
+    if (!corrupt.isEmpty() && !whole.isEmpty()) {
+      reader = reader.schema(reader().load(whole.toArray(String[]::new)).schema());
+    }
+    return (Dataset<Row>) reader.load(files.toArray(String[]::new));
+  }
+
+  /** Whether a file cannot be read to its end: Spark does not say which it has passed over, so each is read once more. */
+  private boolean isCorrupt(String file) {
+    try {
+      reader().option(LENIENT, "false").load(file).write().format("noop").mode(SaveMode.Overwrite).save();
+      return false;
+    } catch (Exception error) { // Scala throws checked ones that it does not declare
+      return true;
+    }
   }
 
   private Dataset<Row> chosen(Dataset<Row> frame) {

@@ -90,9 +90,6 @@ record CopyStatement(
     for (String other : copyOptions.keySet()) {
       throw refused("COPY_OPTIONS '" + other + "'");
     }
-    if (formatOptions.keySet().stream().anyMatch(key -> key.equalsIgnoreCase("ignoreCorruptFiles"))) {
-      throw refused("FORMAT_OPTIONS 'ignoreCorruptFiles'");
-    }
     return new CopyStatement(table, positions, select, source, format, files, pattern, formatOptions, mergeSchema, force);
   }
 
