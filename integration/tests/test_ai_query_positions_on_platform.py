@@ -11,6 +11,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.serving import EndpointCoreConfigInput, ServedEntityInput
 from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.platform
 ENDPOINT = "adds-anywhere"
@@ -103,6 +104,16 @@ def test_ai_query_stands_in_what_writes(run: Any) -> None:
     run("CREATE TEMP VIEW seen AS SELECT id, {y} AS y FROM t")
     run("CREATE TEMPORARY FUNCTION score(a DOUBLE, b DOUBLE) RETURNS DOUBLE RETURN {y}")
     assert run("SELECT seen.y, score(a, b) FROM seen JOIN t USING (id) ORDER BY id") == [(3.0, 3.0), (7.0, 7.0)]
+
+
+def test_ai_query_stands_in_what_a_schema_keeps(run: Any, connection: Any) -> None:
+    """Views and functions, by themselves and of each other, from wherever they are asked."""
+    run("CREATE VIEW main.anywhere.kept AS SELECT id, {y} AS y FROM t")
+    run("CREATE FUNCTION main.anywhere.kept_score(a DOUBLE, b DOUBLE) RETURNS DOUBLE RETURN {y}")
+    run("CREATE VIEW main.anywhere.both AS SELECT y, main.anywhere.kept_score(y, id) AS z FROM main.anywhere.kept")
+
+    other = SparkSession.builder.remote(connection.spark_remote).create()
+    assert [tuple(row) for row in other.sql("SELECT * FROM main.anywhere.both ORDER BY y").collect()] == [(3.0, 4.0), (7.0, 9.0)]
 
 
 @pytest.mark.parametrize(

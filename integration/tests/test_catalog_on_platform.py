@@ -119,6 +119,44 @@ def test_a_function_made_over_rest_is_called_by_spark(spark: Any, workspace: Wor
         spark.sql(f"SELECT {catalog}.default.inc(1)").collect()
 
 
+def test_what_python_makes_in_sql_is_told_over_rest(spark: Any, workspace: WorkspaceClient, catalog: str) -> None:
+    """A function with a body in Python, and a table of what Python functions return."""
+    from pyspark.sql.functions import udf
+
+    spark.sql(f"CREATE FUNCTION {catalog}.default.py(x INT) RETURNS STRING LANGUAGE PYTHON AS $$ return 'n' + str(x) $$")
+    spark.range(1).select(udf(str, "string")("id").alias("s")).createOrReplaceTempView("made_by_python")
+    spark.sql(f"CREATE TABLE {catalog}.default.t AS SELECT {catalog}.default.py(1) AS f, s FROM made_by_python")  # noqa: S608 - names of our own
+
+    function, table = workspace.functions.get(f"{catalog}.default.py"), workspace.tables.get(f"{catalog}.default.t")
+
+    assert function.routine_body is not None
+    assert (function.routine_body.value, function.external_language) == ("EXTERNAL", "PYTHON")
+    assert function.routine_definition == " return 'n' + str(x) "
+    assert [each.full_name for each in workspace.functions.list(catalog, "default")] == [f"{catalog}.default.py"]
+    assert [(each.name, each.type_text) for each in table.columns or []] == [("f", "string"), ("s", "string")]
+    assert [tuple(row) for row in spark.table(f"{catalog}.default.t").collect()] == [("n1", "0")]
+    routines = f"SELECT routine_body, external_language FROM {catalog}.information_schema.routines"  # noqa: S608 - a name of our own
+    assert [tuple(row) for row in spark.sql(routines).collect()] == [("EXTERNAL", "PYTHON")]
+    workspace.functions.delete(f"{catalog}.default.py")
+    with pytest.raises(Exception, match="UNRESOLVED_ROUTINE"):
+        spark.sql(f"SELECT {catalog}.default.py(1)")
+
+
+def test_every_client_lists_the_same_catalogs(spark: Any, workspace: WorkspaceClient, catalog: str) -> None:
+    """Also one that begins with an underscore; nothing of the harness's own."""
+    workspace.catalogs.create(f"_{catalog}")
+    try:
+        spark.sql(f"CREATE TABLE _{catalog}.default.t AS SELECT 1 AS a")
+        told = {each.name for each in workspace.catalogs.list()}
+
+        assert {f"_{catalog}", "main", "system"} <= told
+        assert {each.name for each in spark.catalog.listCatalogs()} == told
+        assert {row.catalog for row in spark.sql("SHOW CATALOGS").collect()} == told
+        assert [each.name for each in spark.catalog.listCatalogs(f"{catalog.upper()}*|no'ne")] == [catalog]
+    finally:
+        workspace.catalogs.delete(f"_{catalog}", force=True)
+
+
 def test_schema_that_spark_makes_again_is_another_one(spark: Any, workspace: WorkspaceClient, catalog: str, layout: Layout) -> None:
     """Without what the first one held; one that holds a volume goes only by force."""
     spark.sql(f"CREATE SCHEMA {catalog}.s COMMENT 'first'")

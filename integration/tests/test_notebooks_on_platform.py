@@ -37,10 +37,15 @@ def run(workspace: WorkspaceClient, path: str, **parameters: str) -> Any:
 
 
 def test_a_notebook_asks_spark_in_both_languages(workspace: WorkspaceClient, catalog: str) -> None:
-    """`%sql` shows its rows and leaves them as `_sqldf`; `spark`, `table` and `display` are there without an import."""
+    """`%sql` shows its rows, also of the platform's statements, and leaves them as `_sqldf`; `spark`, `table` and `display` are there."""
     path = put(
         workspace,
         f"/Shared/{catalog}/asks",
+        f"# MAGIC %sql\n# MAGIC USE CATALOG {catalog};\n# MAGIC CREATE VOLUME default.v COMMENT 'a;b';\n"
+        "# MAGIC GRANT READ VOLUME ON VOLUME default.v TO ann;\n"
+        "# MAGIC CREATE FUNCTION default.half(x INT) RETURNS INT LANGUAGE PYTHON AS $$\n# MAGIC   y = x // 2; return y\n# MAGIC $$;\n"
+        "# MAGIC SHOW VOLUMES IN default",
+        "assert [tuple(row) for row in _sqldf.collect()] == [('default', 'v')]\nassert sql('SELECT default.half(7)').first()[0] == 3",
         f"# MAGIC %sql\n# MAGIC CREATE SCHEMA {catalog}.nb;\n# MAGIC CREATE TABLE {catalog}.nb.t AS SELECT 7 AS seven; -- one; row\n"
         f"# MAGIC SELECT * FROM {catalog}.nb.t",
         "rows = _sqldf.count()\ndisplay(spark.table(dbutils.widgets.get('table')))",

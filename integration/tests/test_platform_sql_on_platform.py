@@ -96,6 +96,31 @@ def test_tags_follow_what_they_are_on(spark: Any, workspace: WorkspaceClient, ca
     assert (tags(workspace, "tables", table), tags(workspace, "columns", f"{table}.c")) == ({}, {})
 
 
+def test_views_have_tags_and_queries_find_them(spark: Any, workspace: WorkspaceClient, catalog: str) -> None:
+    """Of a view and of its columns; beside those of its catalog and schema."""
+    view = f"{catalog}.default.seen"
+    rows(spark, f"CREATE VIEW {view} AS SELECT 1 AS a, 2 AS b")
+    for statement in (
+        f"ALTER VIEW {view} SET TAGS ('kind' = 'view', 'gone')",
+        f"ALTER VIEW {view} UNSET TAGS ('gone')",
+        f"SET TAG ON COLUMN {view}.b pii = `no`",
+        f"ALTER CATALOG {catalog} SET TAGS ('level' = '1')",
+        f"ALTER SCHEMA {catalog}.default SET TAGS ('level' = '2')",
+    ):
+        rows(spark, statement)
+
+    def found(relation: str, columns: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in spark.table(f"{catalog}.information_schema.{relation}").select(*columns.split()).collect()]
+
+    assert tags(workspace, "tables", view) == {"kind": "view"}
+    assert found("table_tags", "table_name tag_name tag_value") == [("seen", "kind", "view")]
+    assert found("column_tags", "column_name tag_name tag_value") == [("b", "pii", "no")]
+    assert found("catalog_tags", "tag_name tag_value") == [("level", "1")]
+    assert found("schema_tags", "schema_name tag_name tag_value") == [("default", "level", "2")]
+    rows(spark, f"DROP VIEW {view}")
+    assert found("table_tags", "tag_name") == []
+
+
 def test_a_script_holds_the_platform_s_statements(spark: Any, workspace: WorkspaceClient, catalog: str) -> None:
     """With its variables, handlers and branches; what one makes, the next can name."""
     made = f"{catalog}_script"

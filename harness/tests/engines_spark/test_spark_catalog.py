@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ def test_what_is_made_survives_a_restart(workbench: Any, tmp_path: Path) -> None
         "CREATE TABLE main.kept.t AS SELECT 5 AS five",
         "CREATE FUNCTION main.kept.inc(x INT COMMENT 'in', y INT DEFAULT 10) RETURNS INT COMMENT 'adds' RETURN x + y",
         "CREATE FUNCTION main.kept.pairs(n INT) RETURNS TABLE (i INT, j INT) RETURN SELECT five, five + n FROM main.kept.t",
+        "CREATE FUNCTION main.kept.py(x INT) RETURNS INT LANGUAGE PYTHON AS $$ return x + 1 $$",
         "CREATE VIEW main.kept.first COMMENT 'both' AS SELECT main.kept.inc(five) AS a, p.j FROM main.kept.t, main.kept.pairs(1) AS p",
         "CREATE OR REPLACE FUNCTION main.kept.inc(x INT, y INT DEFAULT 20) RETURNS INT RETURN x + y",
         "ALTER VIEW main.kept.first RENAME TO main.kept.v",
@@ -49,7 +52,7 @@ def test_what_is_made_survives_a_restart(workbench: Any, tmp_path: Path) -> None
     assert session.table("main.kept_2.v").collect() == [(25, 6)]
     assert session.sql(copied).collect() == [(0, 0, 0)]
     session.sql("USE main.kept")
-    assert session.sql("SELECT inc(1), inc(y => 1, x => 1)").collect() == [(21, 2)]
+    assert session.sql("SELECT inc(1), inc(y => 1, x => 1), py(1)").collect() == [(21, 2, 2)]
     assert session.sql("SELECT p.j FROM VALUES (1), (2) AS n(x), LATERAL pairs(n.x) AS p ORDER BY 1").collect() == [(6,), (7,)]
     assert [row.function for row in session.sql("SHOW USER FUNCTIONS IN main.kept").collect()] == [
         "main.kept.inc",
@@ -70,9 +73,6 @@ def test_what_is_made_survives_a_restart(workbench: Any, tmp_path: Path) -> None
         pytest.param("CREATE FUNCTION {s}.g(x INT) RETURNS INT RETURN x + zz", r"UNRESOLVED_COLUMN.*`zz`", id="wrong body"),
         pytest.param("CREATE FUNCTION main.none.g(x INT) RETURNS INT RETURN x", r"SCHEMA_NOT_FOUND.*`main`.`none`", id="no schema"),
         pytest.param("DROP FUNCTION {s}.none", r"ROUTINE_NOT_FOUND.*main.*test_functions_are_refused.*none", id="none to drop"),
-        pytest.param(
-            "CREATE FUNCTION {s}.p(x INT) RETURNS INT LANGUAGE PYTHON AS $$ return x $$", r"LANGUAGE PYTHON is not emulated", id="Python"
-        ),
         pytest.param("SELECT {s}.f()", r"WRONG_NUM_ARGS|REQUIRED_PARAMETER_NOT_FOUND", id="too few arguments"),
         pytest.param("CREATE VIEW {s}.full AS SELECT 1 AS a", r"TABLE_OR_VIEW_ALREADY_EXISTS.*`full`", id="a table has the name"),
         pytest.param("INSERT INTO {s}.v VALUES (1)", r"`v`|{s}.v", id="into a view"),
@@ -150,6 +150,52 @@ def test_a_table_is_made_like_another(sql: Sql, tmp_path: Path) -> None:
     assert "TABLE_OR_VIEW_ALREADY_EXISTS" in refused(sql, "CREATE TABLE {s}.like LIKE {s}.t")
     assert "USING csv needs a LOCATION" in refused(sql, "CREATE TABLE {s}.other LIKE {s}.csv")
     assert "TABLE_OR_VIEW_NOT_FOUND" in refused(sql, "CREATE TABLE {s}.other LIKE {s}.none")
+
+
+def test_functions_may_be_written_in_python(workbench: Any, sql: Sql) -> None:
+    """With defaults, names, NULL, every position and session; made again, told, and not compiled again for other rows."""
+    sql(
+        "CREATE FUNCTION {s}.rate(fare DOUBLE, miles DOUBLE DEFAULT 2.0 COMMENT 'm') RETURNS DOUBLE LANGUAGE PYTHON COMMENT 'it''s'"
+        " AS $$\n  import math\n  if fare is None:\n    return None\n  text = '''a\nb'''\n  return math.floor(fare) / miles + len(text)\n$$"
+    )
+    sql(
+        "CREATE FUNCTION {s}.deep(xs ARRAY<INT>, n DECIMAL(10, 2))"
+        " RETURNS STRUCT<a: ARRAY<STRING>, m: MAP<STRING, DATE>, d: DECIMAL(10, 2)> NOT DETERMINISTIC LANGUAGE PYTHON HANDLER 'main'"
+        " AS $tag$\nimport datetime\ndef helper(x):\n    return str(x) + '$$'\n"
+        "def main(xs, n):\n    return {'a': [helper(x) for x in xs], 'm': {'k': datetime.date(2020, 1, 1)}, 'd': n}\n$tag$;"
+    )
+    sql("CREATE FUNCTION {s}.no_arguments() RETURNS STRING LANGUAGE PYTHON AS $$return 'fixed'$$")
+    sql("CREATE VIEW {s}.v AS SELECT {s}.rate(fare => x, miles => 1) AS r FROM VALUES (1.5D), (NULL) AS t(x)")
+
+    assert sql("SELECT {s}.rate(10.7), {s}.rate(NULL, 1), {s}.no_arguments()") == [(8.0, None, "fixed")]
+    assert sql("SELECT r FROM {s}.v ORDER BY r") == [(None,), (4.0,)]
+    ((deep,),) = sql("SELECT {s}.deep(array(1, 2), 3)")
+    assert tuple(deep) == (["1$$", "2$$"], {"k": date(2020, 1, 1)}, Decimal("3.00"))  # type: ignore[arg-type] # a row
+    assert sql("SELECT sum({s}.rate(id)), count(*) FROM range(100) WHERE {s}.rate(id) > 4") == [(2764.5, 97)]
+    other = workbench.session()
+    assert other.range(1).selectExpr("main.test_functions_may_be_written_in_python.rate(8)").first()[0] == 7.0
+    told = [row[0] for row in sql("DESCRIBE FUNCTION EXTENDED {s}.rate")]
+    assert any("math.floor" in str(line) for line in told)
+    assert "__harness" not in str(told)
+    sql("CREATE OR REPLACE FUNCTION {s}.rate(fare DOUBLE) RETURNS DOUBLE LANGUAGE PYTHON AS $$ return -fare $$")
+    assert sql("SELECT {s}.rate(8)") == [(-8.0,)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        pytest.param("RETURNS INT LANGUAGE PYTHON AS $$ return ( $$", "UDF_USER_CODE_ERROR", id="no Python"),
+        pytest.param("RETURNS INT LANGUAGE PYTHON HANDLER 'h' AS $$ x = 1 $$", "no function 'h'", id="no handler"),
+        pytest.param("RETURNS TABLE (a INT) LANGUAGE PYTHON AS $$ x = 1 $$", "RETURNS TABLE of a function in Python", id="rows"),
+        pytest.param("RETURNS INT LANGUAGE PYTHON PARAMETER STYLE PANDAS AS $$ x $$", "PARAMETER STYLE PANDAS is not", id="pandas"),
+        pytest.param("RETURNS NONE LANGUAGE PYTHON AS $$ return 1 $$", "UNSUPPORTED_DATATYPE|PARSE_SYNTAX_ERROR", id="no type"),
+        pytest.param("RETURNS INT LANGUAGE PYTHON RETURN 1", "PARSE_SYNTAX_ERROR", id="no body"),
+    ],
+)
+def test_functions_in_python_are_refused(sql: Sql, statement: str, message: str) -> None:
+    """When they are made, and nothing is there then."""
+    assert re.search(message, refused(sql, f"CREATE FUNCTION {{s}}.f(x INT) {statement}"))
+    assert sql("SHOW USER FUNCTIONS IN {s}") == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, NotFound
 from databricks.sdk.errors import NotImplemented as NotThere
-from databricks.sdk.service.catalog import ColumnTypeName, DataSourceFormat, FunctionInfoSqlDataAccess, TableType
+from databricks.sdk.service.catalog import ColumnTypeName, DataSourceFormat, FunctionInfoRoutineBody, FunctionInfoSqlDataAccess, TableType
 from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
@@ -228,6 +228,16 @@ def test_table_function_tells_its_columns(client: WorkspaceClient, schema: str, 
     assert (found.data_type, found.sql_data_access) == (ColumnTypeName.TABLE_TYPE, FunctionInfoSqlDataAccess.READS_SQL_DATA)
     returned = (found.return_params and found.return_params.parameters) or []
     assert [(each.name, each.type_text) for each in returned] == [("i", "INT"), ("j", "ARRAY<INT>")]
+
+
+def test_function_in_python_tells_its_body(client: WorkspaceClient, schema: str, put: Put) -> None:
+    called = _function(inputParam="x INT", returnType="INT", expression="__harness_python_function('7b7d', `x`)", deterministic="true")
+    put(".functions", "py", {**called, "python": " return x "})
+
+    found = client.functions.get(f"main.{schema}.py")
+
+    assert (found.routine_body, found.external_language) == (FunctionInfoRoutineBody.EXTERNAL, "PYTHON")
+    assert (found.routine_definition, found.sql_data_access) == (" return x ", FunctionInfoSqlDataAccess.NO_SQL)
 
 
 def test_what_no_monitor_can_read_is_refused_by_name(client: WorkspaceClient, service: UnityService, schema: str, put: Put) -> None:

@@ -21,6 +21,7 @@ from harness.engines.spark_conf import FORGET, PARALLELISM, Order, spark_conf
 from harness.errors import UserError
 from harness.platform_sql import information_schemas
 from harness.platform_sql import registration as platform_statements
+from harness.python_functions import registration as python_functions
 from harness_guest import lifeline
 
 # What a Spark Connect client in the harness's process leaves in the environment: with them pyspark would make a client of the server.
@@ -52,6 +53,7 @@ def main() -> None:
         sys.exit(1)
     registration.register(session, order.harness_url, order.token)
     delta_messages.register(session)
+    python_functions.register(session)
     platform_statements.register(session, order.harness_url, order.token)
     information_schemas.register(session, order.harness_url, order.token)
     _answer(answers, ready=order.port)

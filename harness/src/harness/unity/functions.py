@@ -1,4 +1,4 @@
-"""SQL functions: made by Spark, also when REST asks for one; it keeps them in a schema's folder."""
+"""Functions: made by Spark, also when REST asks for one; it keeps them in a schema's folder."""
 
 import re
 from collections.abc import Callable
@@ -56,6 +56,8 @@ class FunctionInfo:
     is_deterministic: bool
     sql_data_access: str
     comment: str | None = None
+    routine_body: str = "SQL"
+    external_language: str | None = None
 
 
 class Functions:
@@ -116,6 +118,7 @@ class Functions:
     def _told(self, name: FullName, record: Record) -> FunctionInfo:
         assert isinstance(record.content, Function)  # noqa: S101 - the record of a function
         kept = {key.removeprefix("sqlFunction."): value for key, value in _usage.decode(record.content.usage).items()}
+        python = record.content.python
         is_table = kept.get("isTableFunc") == "true"
         returns = kept.get("returnType", "")
         return FunctionInfo(
@@ -126,19 +129,27 @@ class Functions:
             function_id=record.id,
             data_type="TABLE_TYPE" if is_table else type_name(returns),
             full_data_type=f"TABLE ({returns})" if is_table else returns,
-            routine_definition=kept.get("expression") or kept.get("query", ""),
+            routine_definition=kept.get("expression") or kept.get("query", "") if python is None else python,
             parameters=parameters(kept.get("inputParam", "")),
             returned=parameters(returns) if is_table else [],
             owner=self._note(record.id, lambda notes: notes).owner or self._user,
             created_at=int(kept.get("createTime", record.changed_at)),
             updated_at=record.changed_at,
             is_deterministic=kept.get("deterministic") != "false",
-            sql_data_access="CONTAINS_SQL" if kept.get("containsSQL") == "true" else "READS_SQL_DATA",
+            sql_data_access=_access(python, contains_sql=kept.get("containsSQL") == "true"),
             comment=kept.get("comment"),
+            routine_body="SQL" if python is None else "EXTERNAL",
+            external_language=None if python is None else "PYTHON",
         )
 
 
 _usage = msgspec.json.Decoder(dict[str, str])
+
+
+def _access(python: str | None, *, contains_sql: bool) -> str:
+    if python is not None:
+        return "NO_SQL"  # Assumption: as a body in Python holds none
+    return "CONTAINS_SQL" if contains_sql else "READS_SQL_DATA"
 
 
 def type_name(text: str) -> str:

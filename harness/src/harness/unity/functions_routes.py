@@ -58,7 +58,6 @@ def _function(found: FunctionInfo) -> dict[str, object]:
     more: dict[str, object] = {
         "specific_name": found.name,
         "input_params": {"parameters": _parameters(found.parameters)},
-        "routine_body": "SQL",
         "parameter_style": "S",
         "is_null_call": True,
         "security_type": "DEFINER",

@@ -34,9 +34,10 @@ class External(msgspec.Struct):
 
 
 class Function(msgspec.Struct):
-    """A SQL function; `usage` is Spark's own JSON."""
+    """A function; `usage` is Spark's own JSON, `python` the body when that is not SQL."""
 
     usage: str
+    python: str | None = None
 
 
 Content = View | External | Function

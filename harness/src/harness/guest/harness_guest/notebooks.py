@@ -189,6 +189,7 @@ def _read(place: Place) -> Sequence[Cell]:
 
 
 def _statements(text: str) -> list[str]:
-    """Return the statements of a %sql cell; semicolons in quotes and comments separate nothing."""
-    parts = re.findall(r"""(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*.*?\*/|[^;])+""", text, re.DOTALL)
+    """Return the statements of a %sql cell; semicolons in quotes (`$$` round the body of a function too) and comments separate nothing."""
+    quotes = r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|`[^`]*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"""
+    parts = [found[0] for found in re.finditer(rf"(?:{quotes}|--[^\n]*|/\*.*?\*/|[^;])+", text, re.DOTALL)]
     return [part.strip() for part in parts if re.sub(r"--[^\n]*|/\*.*?\*/", "", part, flags=re.DOTALL).strip()]

@@ -21,7 +21,7 @@ public final class AiQuery extends AbstractFunction1<Seq<Expression>, Expression
 
   private final Binder binder;
 
-  private AiQuery(Binder binder) {
+  AiQuery(Binder binder) {
     this.binder = binder;
   }
 

@@ -12,6 +12,7 @@ import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
 import org.apache.spark.sql.catalyst.analysis.UnresolvedFunctionName;
 import org.apache.spark.sql.catalyst.analysis.UnresolvedIdentifier;
 import org.apache.spark.sql.catalyst.analysis.UnresolvedTableOrView;
+import org.apache.spark.sql.catalyst.parser.ParameterContext;
 import org.apache.spark.sql.catalyst.plans.logical.CreateUserDefinedFunction;
 import org.apache.spark.sql.catalyst.plans.logical.DescribeFunction;
 import org.apache.spark.sql.catalyst.plans.logical.DropFunction;
@@ -58,6 +59,11 @@ public final class EngineStatements implements UnboundProcedure, BoundProcedure 
     tells = name.equals(TELLING);
   }
 
+  /** Return one of these statements with its parameters' values; the body of a function in another language has none. */
+  static String bound(String sql, ParameterContext parameters) {
+    return PYTHON.matcher(sql).lookingAt() ? sql : Parameters.bound(sql, parameters);
+  }
+
   /** Return the call of a statement that tells the table that it makes. */
   public static String telling(String sql) {
     return call(TELLING, sql);
@@ -65,17 +71,8 @@ public final class EngineStatements implements UnboundProcedure, BoundProcedure 
 
   /** Return the call that a statement means which Spark cannot parse, or would not carry out as the platform does. */
   static Optional<String> rewritten(String sql) {
-    boolean isOurs = Stream.of(COPY, CLONE, CONVERT).anyMatch(each -> each.matcher(sql).lookingAt());
+    boolean isOurs = Stream.of(COPY, CLONE, CONVERT, PYTHON).anyMatch(each -> each.matcher(sql).lookingAt());
     return isOurs ? Optional.of(call(NAME, sql)) : Optional.empty();
-  }
-
-  /** Refuse by name what the platform can carry out and nothing here can. */
-  static void requireOurs(String sql) {
-    if (PYTHON.matcher(sql).lookingAt()) {
-      throw new UnsupportedOperationException(
-          "CREATE FUNCTION … LANGUAGE PYTHON is not emulated by the harness; write the function in SQL, or register a Python function in the"
-              + " session with spark.udf.register");
-    }
   }
 
   /** Return the call that a statement means, when it is about one of our catalogs. */
@@ -149,9 +146,14 @@ public final class EngineStatements implements UnboundProcedure, BoundProcedure 
       String table = ConvertToDelta.run(session, statement);
       return tells ? PlatformStatements.rows("table STRING", List.of(List.of(table))) : PlatformStatements.rows("", List.of());
     }
+    if (PYTHON.matcher(statement).lookingAt()) {
+      PythonStatement said = PythonStatement.of(session, statement);
+      FunctionStatements.create(session, made(session, said.create()), said.create(), said.body());
+      return PlatformStatements.rows("", List.of());
+    }
     LogicalPlan plan = new SparkSqlParser().parsePlan(statement);
     if (plan instanceof CreateUserDefinedFunction create) {
-      FunctionStatements.create(session, Named.of(session, ((UnresolvedIdentifier) create.child()).nameParts()), create);
+      FunctionStatements.create(session, made(session, create), create, null);
       return PlatformStatements.rows("", List.of());
     }
     if (plan instanceof DropFunction drop) {
@@ -164,6 +166,13 @@ public final class EngineStatements implements UnboundProcedure, BoundProcedure 
     }
     Named table = Named.of(session, ((UnresolvedTableOrView) ((ShowCreateTable) plan).child()).multipartIdentifier());
     return PlatformStatements.rows("createtab_stmt STRING", List.of(List.of(ShowCreate.statement(table))));
+  }
+
+  /** Return what a function that is to be made is called, which must be in one of our catalogs. */
+  static Named made(SparkSession session, CreateUserDefinedFunction create) {
+    Seq<String> parts = ((UnresolvedIdentifier) create.child()).nameParts();
+    return Named.find(session, parts)
+        .orElseThrow(() -> new UnsupportedOperationException("CREATE FUNCTION: expected a name in a catalog, not " + String.join(".", CollectionConverters.asJava(parts))));
   }
 
   private static PlatformStatements.Answer copy(SparkSession session, CopyStatement statement) {

@@ -3,6 +3,7 @@ package harness;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.analysis.FunctionAlreadyExistsException;
@@ -22,7 +23,8 @@ import scala.jdk.javaapi.CollectionConverters;
 final class FunctionStatements {
   private FunctionStatements() {}
 
-  static void create(SparkSession session, Named named, CreateUserDefinedFunction statement) {
+  /** Make a function; `python` is its body when that is not SQL. */
+  static void create(SparkSession session, Named named, CreateUserDefinedFunction statement, String python) {
     FolderCatalog catalog = named.catalog();
     try {
       Folders.checked(named.name().name());
@@ -38,7 +40,7 @@ final class FunctionStatements {
         throw Errors.unchecked(new FunctionAlreadyExistsException(full(named)));
       }
     }
-    catalog.putFunction(named.name(), analyzed(session, named.name().name(), statement));
+    catalog.putFunction(named.name(), analyzed(session, named.name().name(), statement), python);
   }
 
   static void drop(Named named, boolean ifExists) {
@@ -52,8 +54,13 @@ final class FunctionStatements {
     Seq<Row> rows = new DescribeFunctionCommand(named.catalog().info(named.name()).orElseThrow(), isExtended).run(session);
     List<List<Object>> told = new ArrayList<>();
     boolean isSetting = false;
+    Optional<String> python = named.catalog().python(named.name());
     for (Row row : CollectionConverters.asJava(rows)) {
       String line = row.getString(0);
+      if (python.isPresent() && line.startsWith("Body:")) {
+        told.add(List.of("Language:      PYTHON"));
+        line = "Body:          " + python.get();
+      }
       isSetting = line.startsWith("Configs:") || (isSetting && line.startsWith(" "));
       if (!isSetting) {
         told.add(List.of(told.isEmpty() ? line.replace("spark_catalog.", "") : line));

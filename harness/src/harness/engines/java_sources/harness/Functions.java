@@ -26,6 +26,7 @@ import scala.runtime.AbstractFunction1;
 abstract class Functions extends Schemas implements FunctionCatalog {
   private static final String CLASS = "class";
   private static final String USAGE = "usage";
+  private static final String PYTHON = "python";
 
   @Override
   public Identifier[] listFunctions(String[] namespace) throws NoSuchNamespaceException {
@@ -61,8 +62,12 @@ abstract class Functions extends Schemas implements FunctionCatalog {
     return info(name).map(info -> function(name, info)).filter(SQLFunction::isTableFunc).map(function -> from(function, arguments));
   }
 
-  void putFunction(Identifier name, ExpressionInfo info) {
+  /** Keep a function; `python` is its body when that is not SQL. */
+  void putFunction(Identifier name, ExpressionInfo info, String python) {
     Map<String, Object> record = new HashMap<>();
+    if (python != null) {
+      record.put(PYTHON, python);
+    }
     record.put(CLASS, info.getClassName());
     record.put(USAGE, info.getUsage());
     records().put(Records.FUNCTIONS, name, record);
@@ -73,9 +78,12 @@ abstract class Functions extends Schemas implements FunctionCatalog {
   }
 
   Optional<ExpressionInfo> info(Identifier name) {
-    return isName(name)
-        ? records().find(Records.FUNCTIONS, name).map(record -> info(name, record))
-        : Optional.empty();
+    return record(Records.FUNCTIONS, name).map(record -> info(name, record));
+  }
+
+  /** The body of a function whose language is Python. */
+  Optional<String> python(Identifier name) {
+    return record(Records.FUNCTIONS, name).map(record -> (String) record.get(PYTHON));
   }
 
   private ExpressionInfo info(Identifier name, Map<String, Object> record) {

@@ -196,9 +196,9 @@ public final class InformationCatalog extends FolderCatalog {
   }
 
   @Override
-  void putFunction(Identifier name, ExpressionInfo info) {
+  void putFunction(Identifier name, ExpressionInfo info, String python) {
     requireOther(name.namespace());
-    super.putFunction(name, info);
+    super.putFunction(name, info, python);
   }
 
   // Assumption: the condition and the wording

@@ -35,7 +35,6 @@ final class Parser implements ParserInterface {
     try {
       plan = delta.parsePlan(text);
     } catch (ParseException error) {
-      EngineStatements.requireOurs(sql);
       Refusals.afterSpark(sql);
       throw error;
     }
@@ -56,7 +55,7 @@ final class Parser implements ParserInterface {
       return parsePlan(sql);
     }
     if (EngineStatements.rewritten(sql).isPresent()) {
-      return parsePlan(Parameters.bound(sql, parameters));
+      return parsePlan(EngineStatements.bound(sql, parameters));
     }
     Catalogs.meet(session);
     String given = Timeseries.marked(sql);
