@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.errors import AnalysisException
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings are not what these test
 
@@ -179,6 +180,16 @@ def test_functions_may_be_written_in_python(workbench: Any, sql: Sql) -> None:
     assert "__harness" not in str(told)
     sql("CREATE OR REPLACE FUNCTION {s}.rate(fare DOUBLE) RETURNS DOUBLE LANGUAGE PYTHON AS $$ return -fare $$")
     assert sql("SELECT {s}.rate(8)") == [(-8.0,)]
+
+
+@pytest.mark.xfail(strict=True, raises=AnalysisException, reason="Spark looks for circles of functions in its session catalog only")
+def test_functions_call_functions_of_a_schema(sql: Sql) -> None:
+    """By any name."""
+    sql("USE {s}")
+    sql("CREATE FUNCTION inc(x INT) RETURNS INT RETURN x + 1")
+    sql("CREATE FUNCTION twice(x INT) RETURNS INT RETURN {s}.inc(inc(x))")
+
+    assert sql("SELECT twice(1)") == [(3,)]
 
 
 @pytest.mark.parametrize(
