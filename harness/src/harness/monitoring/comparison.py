@@ -1,7 +1,6 @@
 """A drift row's cells: how one column's summary differs from the one before."""
 
 import math
-from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +44,14 @@ def _distances(current: Numeric | Categorical | None, base: Numeric | Categorica
         case Categorical(), Categorical() if len(current.codes) and len(base.codes):
             # Assumption: every category counts, not only the hundred most frequent.
             codes = np.union1d(current.codes, base.codes)
-            return asdict(categorical_drift(_aligned(current, codes), _aligned(base, codes)))
+            apart = categorical_drift(_aligned(current, codes), _aligned(base, codes))
+            test = apart.chi_squared_test
+            return {
+                "js_distance": apart.js_distance,
+                "chi_squared_test": test and {"statistic": test.statistic, "pvalue": test.pvalue},
+                "tv_distance": apart.tv_distance,
+                "l_infinity_distance": apart.l_infinity_distance,
+            }
         case _:
             return {}
 
