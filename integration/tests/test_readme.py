@@ -1,8 +1,10 @@
 """What the README and the pages behind it tell a user to type exists."""
 
 import functools
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,3 +102,14 @@ def test_f19_files_that_a_page_links_to_exist(page: Path) -> None:
 def test_ci_is_the_test_command_of_the_readme() -> None:
     """`.ci/run` calls `./run tests` and nothing else."""
     assert "exec ./run tests" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_door_asks_for_python_itself_and_not_for_a_shim(tmp_path: Path) -> None:
+    """Uv takes a shim (pyenv's) for another Python, and would make the environment anew each time, under a harness that runs."""
+    for name, does in {"python3": f'exec "{sys.executable}" "$@"', "uv": 'echo "$@" >>"$0.asked"; [ "$1" = --version ]'}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    ended = subprocess.run([ROOT / "run", "python"], env=environment, capture_output=True, text=True, check=False)
+    asked = (tmp_path / "uv.asked").read_text().split()
+    assert (ended.returncode, asked[asked.index("--python") + 1]) == (2, str(Path(sys.executable).resolve()))
