@@ -25,6 +25,7 @@ from typing import Any
 import pandas as pd
 from deltalake import DeltaTable
 from monitor_data import write_table
+from uv import find_uv_bin
 
 HERE = Path(__file__).parent
 PEER = ("evidently==0.7.23", "pandas<3", "deltalake", "pyarrow")
@@ -42,8 +43,8 @@ def peer(table: Path, folder: Path) -> Case:
     """Return what evidently says of itself, in an environment made for it."""
     python = folder / "peer" / "bin" / "python"
     for command in (
-        ["uv", "venv", "-q", "--python", "3.11", str(folder / "peer")],
-        ["uv", "pip", "install", "-q", "--python", str(python), *PEER],
+        [find_uv_bin(), "venv", "-q", "--python", "3.11", str(folder / "peer")],
+        [find_uv_bin(), "pip", "install", "-q", "--python", str(python), *PEER],
     ):
         subprocess.run(command, check=True)
     return _said(subprocess.run([python, HERE / "monitor_peer.py", table, str(PEER_DAYS)], capture_output=True, text=True, check=False))
