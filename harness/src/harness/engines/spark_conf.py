@@ -40,6 +40,8 @@ def spark_conf(*, port: int, warehouse: Path, scratch: Path, files: Path, python
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Kept for pages that there are not; by default a thousand of each, 100 kB for every test of a long run.
+        **dict.fromkeys(("spark.ui.retainedJobs", "spark.ui.retainedStages", "spark.sql.ui.retainedExecutions"), "100"),
         "spark.log.level": "ERROR",
         # Tables.
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension,harness.Extensions",  # in this order: ours wraps Delta's parser
