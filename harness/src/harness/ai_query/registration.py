@@ -9,17 +9,14 @@ from urllib.parse import quote
 from harness.ai_query import model
 from harness.ai_query.client import Connection, scorer
 from harness.ai_query.model import AiQueryError, Settings
+from harness.jvm import callable_jvm
 
 log = logging.getLogger(__name__)
 
 
 def register(spark: Any, harness_url: str, token: str) -> None:
     """Register `ai_query` for every session opened from now on: classic ones and Spark Connect's."""
-    from pyspark.java_gateway import ensure_callback_server_started
-
-    context = spark.sparkContext
-    ensure_callback_server_started(context._gateway)  # noqa: SLF001 - pyspark has no public name for its gateway
-    jvm = context._jvm  # noqa: SLF001 - the same
+    jvm = callable_jvm(spark)
     jvm.harness.AiQuery.register(Binder(spark, jvm, harness_url, token))
 
 

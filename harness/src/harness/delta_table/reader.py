@@ -7,17 +7,14 @@ import logging
 from typing import Any
 
 from harness.delta_table import statements
+from harness.jvm import callable_jvm
 
 log = logging.getLogger(__name__)
 
 
 def register(spark: Any) -> None:
     """Answer Delta's messages for every Spark Connect session."""
-    from pyspark.java_gateway import ensure_callback_server_started
-
-    context = spark.sparkContext
-    ensure_callback_server_started(context._gateway)  # noqa: SLF001 - pyspark has no public name for its gateway
-    jvm = context._jvm  # noqa: SLF001 - the same
+    jvm = callable_jvm(spark)
     jvm.harness.DeltaMessages.register(Reader(jvm))
 
 

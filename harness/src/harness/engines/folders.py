@@ -40,7 +40,7 @@ def made_once(folder: Path, on_waiting: Callable[[], None] = lambda: None) -> It
         folder.mkdir()
         try:
             yield folder
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nothing half made is left behind
             shutil.rmtree(folder, ignore_errors=True)
             raise
         (folder / _COMPLETE).touch()

@@ -4,19 +4,17 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.ai_query.client import Connection
+from harness.jvm import callable_jvm
 from harness.unity.information import PATH, RELATIONS
 
 
 def register(spark: Any, harness_url: str, token: str) -> None:
     """Let every catalog of every session have its `information_schema`."""
-    from pyspark.java_gateway import ensure_callback_server_started
-
-    context = spark.sparkContext
-    ensure_callback_server_started(context._gateway)  # noqa: SLF001 - pyspark has no public name for its gateway
-    relations = context._jvm.java.util.TreeMap()  # noqa: SLF001 - the same
+    jvm = callable_jvm(spark)
+    relations = jvm.java.util.TreeMap()
     for name, relation in RELATIONS.items():
         relations.put(name, relation.ddl)
-    context._jvm.harness.InformationSchema.register(relations, Source(harness_url, token))  # noqa: SLF001 - the same
+    jvm.harness.InformationSchema.register(relations, Source(harness_url, token))
 
 
 class Source:

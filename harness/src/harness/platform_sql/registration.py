@@ -4,16 +4,13 @@ import json
 from typing import Any
 
 from harness.ai_query.client import Connection
+from harness.jvm import callable_jvm
 from harness.platform_sql.model import PATH
 
 
 def register(spark: Any, harness_url: str, token: str) -> None:
     """Answer the platform's own statements in every session."""
-    from pyspark.java_gateway import ensure_callback_server_started
-
-    context = spark.sparkContext
-    ensure_callback_server_started(context._gateway)  # noqa: SLF001 - pyspark has no public name for its gateway
-    jvm = context._jvm  # noqa: SLF001 - the same
+    jvm = callable_jvm(spark)
     jvm.harness.PlatformStatements.register(Asker(jvm, harness_url, token))
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from harness.jvm import callable_jvm
 from harness.python_functions.body import BodyError, Calls, Told, function
 
 _decode = msgspec.json.Decoder(Told).decode
@@ -11,11 +12,7 @@ _decode = msgspec.json.Decoder(Told).decode
 
 def register(spark: Any) -> None:
     """Let every session call the functions that catalogs hold."""
-    from pyspark.java_gateway import ensure_callback_server_started
-
-    context = spark.sparkContext
-    ensure_callback_server_started(context._gateway)  # noqa: SLF001 - pyspark has no public name for its gateway
-    jvm = context._jvm  # noqa: SLF001 - the same
+    jvm = callable_jvm(spark)
     jvm.harness.PythonFunctions.register(Binder(jvm))
 
 
